@@ -1,0 +1,2 @@
+//! The program `ntlm`.
+fn main() {}

@@ -1,0 +1,3 @@
+//! NTLM.
+#![no_std]
+extern crate alloc;
