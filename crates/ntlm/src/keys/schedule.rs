@@ -1,0 +1,472 @@
+//! The key schedule: every key of one exchange, from whatever is at hand.
+
+use super::rule::{Direction, KeyName, NtlmVersion, Rule, Step, StepBytes, StepValue, Unknown};
+use super::{
+    AccountSecret, EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule,
+    KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, Lmowfv1, LmowfRule, NtProofStrRule, Ntowfv1,
+    Ntowfv2Rule, Proof, RandomSessionKey, RandomSessionKeyRule, ResponseKeyLmRule, ResponseKeyNt,
+    ResponseKeyNtRule, SealingKey, SealingKeyRule, SessionBaseKey, SessionBaseKeyRule, SigningKey,
+    SigningKeyRule, encrypted_random_session_key, exported_session_key, kxkey, random_session_key,
+    sealkey, session_base_key_lm, session_base_key_v1, session_base_key_v2, signkey,
+};
+use crate::flags::NegotiateFlags;
+use crate::wire::array_at;
+use core::fmt;
+
+/// Every key of one exchange, with the rule that chose each.
+///
+/// Client, server and observer obtain it from one function, [`KeySchedule::derive`], and every face
+/// prints its [`steps`](KeySchedule::steps). Signing and sealing keys are derived when asked for.
+#[derive(Debug)]
+pub struct KeySchedule {
+    version: NtlmVersion,
+    flags: NegotiateFlags,
+    source: Source,
+    session_base_key: Option<SessionBaseKey>,
+    key_exchange_key_rule: KeyExchangeKeyRule,
+    key_exchange_key: Option<KeyExchangeKey>,
+    random_session_key_rule: RandomSessionKeyRule,
+    random_session_key: Option<RandomSessionKey>,
+    encrypted_random_session_key: Option<[u8; 16]>,
+    exported_session_key: ExportedSessionKey,
+}
+
+/// What a schedule is derived from.
+#[derive(Debug)]
+pub struct Derivation<'a> {
+    /// The negotiated flags: CHALLENGE and AUTHENTICATE together, or AUTHENTICATE's for datagrams.
+    pub negotiate_flags: NegotiateFlags,
+    /// ServerChallenge of CHALLENGE.
+    pub server_challenge: [u8; 8],
+    /// LmChallengeResponse as sent; its first 8 bytes count.
+    pub lm_challenge_response: &'a [u8],
+    /// Where SessionBaseKey comes from.
+    pub source: KeySource<'a>,
+    /// Where RandomSessionKey comes from.
+    pub key_exchange: KeyExchange<'a>,
+}
+
+/// Where SessionBaseKey comes from.
+#[derive(Debug)]
+pub enum KeySource<'a> {
+    /// The account's secret, under which the response was computed or proved.
+    Secret {
+        /// The secret.
+        secret: &'a AccountSecret,
+        /// What was proved.
+        proof: Proof,
+    },
+    /// A domain controller's verdict.
+    DomainController {
+        /// The version that was judged.
+        version: NtlmVersion,
+        /// What the controller returned.
+        session_base_key: SessionBaseKey,
+        /// The first 8 bytes of LMOWFv1, which the controller returns for NTLMv1.
+        lmowf_prefix: Option<[u8; 8]>,
+    },
+    /// Nothing: anonymous.
+    Anonymous,
+    /// Nothing: the server let an unknown account in as guest.
+    Guest,
+    /// The ExportedSessionKey itself, from a log; nothing before it can be known.
+    ExportedSessionKey {
+        /// The version, as far as the messages show it.
+        version: NtlmVersion,
+        /// The key.
+        exported_session_key: ExportedSessionKey,
+    },
+}
+
+/// Where RandomSessionKey comes from.
+#[derive(Debug)]
+pub enum KeyExchange<'a> {
+    /// The client drew it.
+    Drawn(RandomSessionKey),
+    /// EncryptedRandomSessionKey as received; it must have 16 bytes where a key is exchanged.
+    Received(&'a [u8]),
+}
+
+/// A key is exchanged, but EncryptedRandomSessionKey does not have 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidSessionKey {
+    /// Its length in bytes.
+    pub length: usize,
+}
+
+impl fmt::Display for InvalidSessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncryptedRandomSessionKey has {} bytes, not 16", self.length)
+    }
+}
+
+impl core::error::Error for InvalidSessionKey {}
+
+/// What is kept for the steps before SessionBaseKey.
+#[derive(Debug)]
+enum Source {
+    Secret { lm_hash: Option<Lmowfv1>, nt_hash: Ntowfv1, proof: Proof },
+    DomainController,
+    Anonymous,
+    Guest,
+    ExportedSessionKey,
+}
+
+impl KeySchedule {
+    /// Derives every key in order.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSessionKey`] where a key is exchanged and the field does not have 16 bytes.
+    pub fn derive(derivation: Derivation<'_>) -> Result<Self, InvalidSessionKey> {
+        let Derivation {
+            negotiate_flags,
+            server_challenge,
+            lm_challenge_response,
+            source,
+            key_exchange,
+        } = derivation;
+        let received = match &key_exchange {
+            KeyExchange::Received(field) => array_at(field, 0).filter(|_| field.len() == 16),
+            KeyExchange::Drawn(_) => None,
+        };
+        let from_source = Origin::new(source);
+        let Origin { version, source, session_base_key, lm_hash } = match from_source {
+            Ok(origin) => origin,
+            Err((version, exported_session_key)) => {
+                return Ok(Self {
+                    version,
+                    flags: effective_flags(negotiate_flags, version, true),
+                    source: Source::ExportedSessionKey,
+                    session_base_key: None,
+                    key_exchange_key_rule: KeyExchangeKeyRule::choose(version, negotiate_flags, true),
+                    key_exchange_key: None,
+                    random_session_key_rule: RandomSessionKeyRule::Decrypted,
+                    random_session_key: None,
+                    encrypted_random_session_key: received,
+                    exported_session_key,
+                });
+            }
+        };
+        let key_exchange_key_rule =
+            KeyExchangeKeyRule::choose(version, negotiate_flags, lm_hash.is_some());
+        let flags = effective_flags(negotiate_flags, version, lm_hash.is_some());
+        let inputs = KxkeyInputs {
+            server_challenge,
+            lm_challenge_response: first_8_padded(lm_challenge_response),
+            lm_hash: lm_hash.as_ref(),
+        };
+        let key_exchange_key = kxkey(key_exchange_key_rule, &session_base_key, &inputs);
+
+        let (random_session_key_rule, random, encrypted) =
+            match (ExportedSessionKeyRule::choose(flags), key_exchange) {
+                (ExportedSessionKeyRule::KeyExchangeKey, _) => {
+                    (RandomSessionKeyRule::NoKeyExchange, None, None)
+                }
+                (ExportedSessionKeyRule::RandomSessionKey, KeyExchange::Drawn(drawn)) => {
+                    let encrypted = encrypted_random_session_key(&key_exchange_key, &drawn);
+                    (RandomSessionKeyRule::DrawnByClient, Some(drawn), Some(encrypted))
+                }
+                (ExportedSessionKeyRule::RandomSessionKey, KeyExchange::Received(field)) => {
+                    let encrypted = received.ok_or(InvalidSessionKey { length: field.len() })?;
+                    let random = random_session_key(&key_exchange_key, encrypted);
+                    (RandomSessionKeyRule::Decrypted, Some(random), Some(encrypted))
+                }
+            };
+        let exported_session_key = exported_session_key(&key_exchange_key, random.as_ref());
+        Ok(Self {
+            version,
+            flags,
+            source,
+            session_base_key: Some(session_base_key),
+            key_exchange_key_rule,
+            key_exchange_key: Some(key_exchange_key),
+            random_session_key_rule,
+            random_session_key: random,
+            encrypted_random_session_key: encrypted,
+            exported_session_key,
+        })
+    }
+
+    /// How the client proved itself.
+    #[must_use]
+    pub const fn version(&self) -> NtlmVersion {
+        self.version
+    }
+
+    /// The flags that the keys follow: as negotiated, without LM_KEY where it cannot count.
+    #[must_use]
+    pub const fn negotiate_flags(&self) -> NegotiateFlags {
+        self.flags
+    }
+
+    /// SessionBaseKey, where it is known.
+    #[must_use]
+    pub const fn session_base_key(&self) -> Option<&SessionBaseKey> {
+        self.session_base_key.as_ref()
+    }
+
+    /// KeyExchangeKey, where it is known.
+    #[must_use]
+    pub const fn key_exchange_key(&self) -> Option<&KeyExchangeKey> {
+        self.key_exchange_key.as_ref()
+    }
+
+    /// ExportedSessionKey, which is always known.
+    #[must_use]
+    pub const fn exported_session_key(&self) -> &ExportedSessionKey {
+        &self.exported_session_key
+    }
+
+    /// EncryptedRandomSessionKey, where a key is exchanged.
+    #[must_use]
+    pub const fn encrypted_random_session_key(&self) -> Option<[u8; 16]> {
+        self.encrypted_random_session_key
+    }
+
+    /// ClientSigningKey or ServerSigningKey; `None` without ESS.
+    #[must_use]
+    pub fn signing_key(&self, direction: Direction) -> Option<SigningKey> {
+        let rule = SigningKeyRule::choose(self.flags);
+        signkey(rule, &self.exported_session_key, direction)
+    }
+
+    /// ClientSealingKey or ServerSealingKey; the same key without ESS.
+    #[must_use]
+    pub fn sealing_key(&self, direction: Direction) -> SealingKey {
+        let rule = SealingKeyRule::choose(self.flags);
+        sealkey(rule, &self.exported_session_key, direction)
+    }
+
+    /// The ladder: one step for each name in [`KeyName::STEPS`], in that order.
+    pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
+        KeyName::STEPS.into_iter().filter_map(|key| self.step(key))
+    }
+
+    /// The step of one key; `None` for names that have none.
+    #[must_use]
+    pub fn step(&self, key: KeyName) -> Option<Step> {
+        let (rule, value) = match key {
+            KeyName::Lmowf
+            | KeyName::NtowfV1
+            | KeyName::NtowfV2
+            | KeyName::ResponseKeyNt
+            | KeyName::ResponseKeyLm
+            | KeyName::NtProofStr => self.step_before_session_base_key(key)?,
+            KeyName::SessionBaseKey => (
+                Rule::SessionBaseKey(SessionBaseKeyRule::choose(self.version)),
+                self.session_base_key.as_ref().map_or_else(only_exported, |k| known(k.expose())),
+            ),
+            KeyName::KeyExchangeKey => (
+                Rule::KeyExchangeKey(self.key_exchange_key_rule),
+                self.key_exchange_key.as_ref().map_or_else(only_exported, |k| known(k.expose())),
+            ),
+            KeyName::RandomSessionKey => (
+                Rule::RandomSessionKey(self.random_session_key_rule()),
+                match (&self.random_session_key, self.exported_session_key_rule()) {
+                    (Some(key), _) => known(key.expose()),
+                    (None, ExportedSessionKeyRule::RandomSessionKey) => {
+                        known(self.exported_session_key.expose())
+                    }
+                    (None, ExportedSessionKeyRule::KeyExchangeKey) => StepValue::Empty,
+                },
+            ),
+            KeyName::ExportedSessionKey => (
+                Rule::ExportedSessionKey(self.exported_session_key_rule()),
+                known(self.exported_session_key.expose()),
+            ),
+            KeyName::EncryptedRandomSessionKey => match self.exported_session_key_rule() {
+                ExportedSessionKeyRule::RandomSessionKey => (
+                    Rule::EncryptedRandomSessionKey(EncryptedRandomSessionKeyRule::KeyExchange),
+                    self.encrypted_random_session_key
+                        .map_or_else(only_exported, |field| known(&field)),
+                ),
+                ExportedSessionKeyRule::KeyExchangeKey => (
+                    Rule::EncryptedRandomSessionKey(EncryptedRandomSessionKeyRule::NoKeyExchange),
+                    StepValue::Empty,
+                ),
+            },
+            KeyName::ClientSigningKey => self.signing_step(Direction::ClientToServer),
+            KeyName::ServerSigningKey => self.signing_step(Direction::ServerToClient),
+            KeyName::ClientSealingKey => self.sealing_step(Direction::ClientToServer),
+            KeyName::ServerSealingKey => self.sealing_step(Direction::ServerToClient),
+            KeyName::Mic | KeyName::ChallengeForDomainController => return None,
+        };
+        Some(Step { key, rule, value })
+    }
+
+    const fn exported_session_key_rule(&self) -> ExportedSessionKeyRule {
+        ExportedSessionKeyRule::choose(self.flags)
+    }
+
+    const fn random_session_key_rule(&self) -> RandomSessionKeyRule {
+        match self.exported_session_key_rule() {
+            ExportedSessionKeyRule::RandomSessionKey => self.random_session_key_rule,
+            ExportedSessionKeyRule::KeyExchangeKey => RandomSessionKeyRule::NoKeyExchange,
+        }
+    }
+
+    fn signing_step(&self, direction: Direction) -> (Rule, StepValue) {
+        let rule = SigningKeyRule::choose(self.flags);
+        let key = self.signing_key(direction);
+        let value = key.map_or(StepValue::Empty, |key| known(key.expose()));
+        (Rule::SigningKey(direction, rule), value)
+    }
+
+    fn sealing_step(&self, direction: Direction) -> (Rule, StepValue) {
+        let rule = SealingKeyRule::choose(self.flags);
+        let value = known(self.sealing_key(direction).expose());
+        (Rule::SealingKey(direction, rule), value)
+    }
+
+    fn step_before_session_base_key(&self, key: KeyName) -> Option<(Rule, StepValue)> {
+        let secret = match &self.source {
+            Source::Secret { lm_hash, nt_hash, proof } => Ok((lm_hash.as_ref(), nt_hash, proof)),
+            Source::DomainController => Err(Unknown::JudgedByDomainController),
+            Source::ExportedSessionKey => Err(Unknown::OnlyExportedSessionKey),
+            Source::Anonymous | Source::Guest => Err(Unknown::NotChecked),
+        };
+        let has_lm_hash = secret.is_ok_and(|(lm_hash, _, _)| lm_hash.is_some());
+        let nt_rule = ResponseKeyNtRule::choose(self.version);
+        let lm_rule = ResponseKeyLmRule::choose(self.version, has_lm_hash || secret.is_err());
+        let uses_v2 = nt_rule == ResponseKeyNtRule::Ntowfv2;
+        let ntowf_v2 = |proof: &Proof| {
+            proof.response_key_nt.as_ref().map_or(StepValue::Empty, |key| known(key.expose()))
+        };
+        Some(match key {
+            KeyName::Lmowf => match secret {
+                Ok((Some(lm_hash), _, _)) => {
+                    (Rule::Lmowf(LmowfRule::Lmowfv1), known(lm_hash.expose()))
+                }
+                Ok((None, _, _)) => (Rule::Lmowf(LmowfRule::Unavailable), StepValue::Empty),
+                Err(why) => (Rule::Lmowf(LmowfRule::Lmowfv1), StepValue::Unknown(why)),
+            },
+            KeyName::NtowfV1 => match secret {
+                Ok((_, nt_hash, _)) => (Rule::NtowfV1, known(nt_hash.expose())),
+                Err(why) => (Rule::NtowfV1, StepValue::Unknown(why)),
+            },
+            KeyName::NtowfV2 => match secret {
+                Ok((_, _, proof)) => (Rule::NtowfV2(proof.ntowf_v2_rule), ntowf_v2(proof)),
+                Err(why) if uses_v2 => {
+                    (Rule::NtowfV2(Ntowfv2Rule::DomainAsSent), StepValue::Unknown(why))
+                }
+                Err(_) => (Rule::NtowfV2(Ntowfv2Rule::NotUsed), StepValue::Empty),
+            },
+            KeyName::ResponseKeyNt => {
+                let value = match (nt_rule, secret) {
+                    (ResponseKeyNtRule::NotUsed, _) => StepValue::Empty,
+                    (_, Err(why)) => StepValue::Unknown(why),
+                    (ResponseKeyNtRule::Ntowfv2, Ok((_, _, proof))) => ntowf_v2(proof),
+                    (ResponseKeyNtRule::Ntowfv1, Ok((_, nt_hash, _))) => known(nt_hash.expose()),
+                };
+                (Rule::ResponseKeyNt(nt_rule), value)
+            }
+            KeyName::ResponseKeyLm => {
+                let value = match (lm_rule, secret) {
+                    (ResponseKeyLmRule::NotUsed, _) => StepValue::Empty,
+                    (_, Err(why)) => StepValue::Unknown(why),
+                    (ResponseKeyLmRule::Lmowfv2, Ok((_, _, proof))) => ntowf_v2(proof),
+                    (ResponseKeyLmRule::Lmowfv1, Ok((lm_hash, _, _))) => {
+                        lm_hash.map_or(StepValue::Empty, |lm_hash| known(lm_hash.expose()))
+                    }
+                };
+                (Rule::ResponseKeyLm(lm_rule), value)
+            }
+            KeyName::NtProofStr => {
+                let rule = NtProofStrRule::choose(self.version);
+                let value = match (rule, secret) {
+                    (NtProofStrRule::NotUsed, _) => StepValue::Empty,
+                    (NtProofStrRule::Ntlmv2, Err(why)) => StepValue::Unknown(why),
+                    (NtProofStrRule::Ntlmv2, Ok((_, _, proof))) => {
+                        proof.proof.map_or(StepValue::Empty, |bytes| known(&bytes))
+                    }
+                };
+                (Rule::NtProofStr(rule), value)
+            }
+            _ => return None,
+        })
+    }
+}
+
+struct Origin {
+    version: NtlmVersion,
+    source: Source,
+    session_base_key: SessionBaseKey,
+    lm_hash: Option<Lmowfv1>,
+}
+
+impl Origin {
+    /// The error is no failure: only ExportedSessionKey is known, and there is nothing to derive.
+    fn new(source: KeySource<'_>) -> Result<Self, (NtlmVersion, ExportedSessionKey)> {
+        Ok(match source {
+            KeySource::Secret { secret, proof } => {
+                let version = proof.version;
+                let (nt_hash, lm_hash) = (secret.nt_hash(), secret.lm_hash());
+                let session_base_key = session_base_key(nt_hash, lm_hash, &proof);
+                let (nt_hash, lm_hash) = (nt_hash.duplicate(), lm_hash.map(Lmowfv1::duplicate));
+                let lm_hash_for_kxkey = lm_hash.as_ref().map(Lmowfv1::duplicate);
+                let source = Source::Secret { lm_hash, nt_hash, proof };
+                Self { version, source, session_base_key, lm_hash: lm_hash_for_kxkey }
+            }
+            KeySource::DomainController { version, session_base_key, lmowf_prefix } => {
+                let source = Source::DomainController;
+                let lm_hash = lmowf_prefix.map(|[a, b, c, d, e, f, g, h]| {
+                    Lmowfv1::new([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0])
+                });
+                Self { version, source, session_base_key, lm_hash }
+            }
+            KeySource::Anonymous => Self::without_key(NtlmVersion::Anonymous, Source::Anonymous),
+            KeySource::Guest => Self::without_key(NtlmVersion::Guest, Source::Guest),
+            KeySource::ExportedSessionKey { version, exported_session_key } => {
+                return Err((version, exported_session_key));
+            }
+        })
+    }
+
+    const fn without_key(version: NtlmVersion, source: Source) -> Self {
+        Self { version, source, session_base_key: SessionBaseKey::new([0; 16]), lm_hash: None }
+    }
+}
+
+fn session_base_key(
+    nt_hash: &Ntowfv1,
+    lm_hash: Option<&Lmowfv1>,
+    proof: &Proof,
+) -> SessionBaseKey {
+    match (SessionBaseKeyRule::choose(proof.version), &proof.response_key_nt, proof.proof, lm_hash)
+    {
+        (SessionBaseKeyRule::Ntlmv2 | SessionBaseKeyRule::Lmv2, Some(key), Some(bytes), _) => {
+            session_base_key_v2(key, &bytes)
+        }
+        (SessionBaseKeyRule::Ntlmv1, _, _, _) => session_base_key_v1(nt_hash),
+        (SessionBaseKeyRule::Lm, _, _, Some(lm_hash)) => session_base_key_lm(lm_hash),
+        // Anonymous and guest; the rest cannot be, for a `Proof` holds what its version needs.
+        _ => SessionBaseKey::new([0; 16]),
+    }
+}
+
+/// LM_KEY does not count beside ESS (MS-NLMP 2.2.2.5), nor where KXKEY could not follow it.
+fn effective_flags(
+    flags: NegotiateFlags,
+    version: NtlmVersion,
+    has_lm_hash: bool,
+) -> NegotiateFlags {
+    let rule = KeyExchangeKeyRule::choose(version, flags, has_lm_hash);
+    let ess = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    let lm_key_counts = !ess && rule == KeyExchangeKeyRule::LmKey;
+    if lm_key_counts { flags } else { flags.difference(NegotiateFlags::NEGOTIATE_LM_KEY) }
+}
+
+fn first_8_padded(field: &[u8]) -> [u8; 8] {
+    let mut first = [0; 8];
+    first.iter_mut().zip(field).for_each(|(to, from)| *to = *from);
+    first
+}
+
+fn known(key: &[u8]) -> StepValue {
+    StepValue::Known(StepBytes::new(key))
+}
+
+const fn only_exported() -> StepValue {
+    StepValue::Unknown(Unknown::OnlyExportedSessionKey)
+}
