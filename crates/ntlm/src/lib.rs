@@ -1,3 +1,5 @@
 //! NTLM.
 #![no_std]
 extern crate alloc;
+
+pub mod flags;
