@@ -313,7 +313,8 @@ impl fmt::Display for DerErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectIdentifier<'a>(pub &'a [u8]);
 
-/// Dotted, `1.2.840.113549`; `?` stands for a number that is cut off or has more than 64 bits.
+/// Dotted, `1.2.840.113549`; `?` stands for a number that is cut off, padded or of more than 64 bits,
+/// so no two different contents without `?` show alike.
 impl fmt::Display for ObjectIdentifier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = self.0.split_inclusive(|octet| octet & 0x80 == 0);
@@ -331,9 +332,10 @@ impl fmt::Display for ObjectIdentifier<'_> {
     }
 }
 
-/// One number of an object identifier: seven bits an octet, the last without the high bit.
+/// One number of an object identifier (X.690 8.19.2): seven bits an octet, the last without the high
+/// bit, the first not zero but for that bit.
 fn base_128(octets: &[u8]) -> Option<u64> {
-    if octets.last()? & 0x80 != 0 {
+    if octets.last()? & 0x80 != 0 || octets.first()? == &0x80 {
         return None;
     }
     octets.iter().try_fold(0_u64, |number, octet| {
@@ -486,6 +488,7 @@ mod tests {
         assert_eq!(dotted(&hex!("0927")), "0.9.39");
         assert_eq!(dotted(&hex!("2b81ffffffffffffffff7f")), "1.3.18446744073709551615");
         assert_eq!(dotted(&hex!("2b82808080808080808000")), "1.3.?");
+        assert_eq!(dotted(&hex!("2b8006")), "1.3.?");
         assert_eq!(dotted(&hex!("2b0686")), "1.3.6.?");
         assert_eq!(dotted(&hex!("86")), "?");
         assert_eq!(dotted(&[]), "");

@@ -2,6 +2,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod certificate;
 pub mod der;
 pub mod flags;
 pub mod text;
