@@ -24,6 +24,18 @@ impl NegotiateFlags {
     pub fn info(self) -> impl Iterator<Item = &'static FlagInfo> {
         FLAGS.iter().filter(move |row| self.contains(row.flag))
     }
+
+    /// Whether Unicode or OEM text was settled on; without either a message is invalid.
+    #[must_use]
+    pub const fn has_charset(self) -> bool {
+        self.intersects(Self::NEGOTIATE_UNICODE.union(Self::NEGOTIATE_OEM))
+    }
+
+    /// Whether messages are protected: SIGN or SEAL.
+    #[must_use]
+    pub const fn protects(self) -> bool {
+        self.intersects(Self::NEGOTIATE_SIGN.union(Self::NEGOTIATE_SEAL))
+    }
 }
 
 /// Makes of one table both [`NegotiateFlags`] and [`FLAGS`], so that each fact stands once.

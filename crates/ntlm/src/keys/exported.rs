@@ -62,8 +62,7 @@ impl ExportedSessionKeyRule {
     /// The rule for the negotiated flags.
     #[must_use]
     pub const fn choose(flags: NegotiateFlags) -> Self {
-        let protection = NegotiateFlags::NEGOTIATE_SIGN.union(NegotiateFlags::NEGOTIATE_SEAL);
-        if flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.intersects(protection) {
+        if flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) && flags.protects() {
             Self::RandomSessionKey
         } else {
             Self::KeyExchangeKey

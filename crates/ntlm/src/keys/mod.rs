@@ -4,6 +4,7 @@
 //! computed by matching on that value. [`KeySchedule`] runs all of them in order, for the client,
 //! for the server and for whoever looks on; [`Rule::all`] is the reference table.
 
+mod compute;
 mod exported;
 mod kxkey;
 mod mic;
@@ -17,6 +18,7 @@ mod session_base_key;
 mod signkey;
 mod verify;
 
+pub use compute::{ComputedResponses, ResponseInputs, ResponseRule};
 pub use exported::{
     EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule, RandomSessionKey,
     RandomSessionKeyRule, encrypted_random_session_key, exported_session_key, random_session_key,
@@ -24,7 +26,7 @@ pub use exported::{
 pub use kxkey::{KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, kxkey};
 pub use mic::{MicRule, mic};
 pub use owf::{
-    Lmowfv1, LmowfRule, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt, lmowf_v1,
+    LmowfRule, Lmowfv1, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt, lmowf_v1,
     lmowf_v1_from_oem, lmowf_v2, ntowf_v1, ntowf_v2,
 };
 pub use response::{
@@ -33,8 +35,8 @@ pub use response::{
     nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str,
 };
 pub use rule::{
-    Direction, Input, KeyName, MessageField, NtlmVersion, Rule, RuleDoc, Step, StepBytes, StepValue,
-    Unknown,
+    Direction, Input, KeyName, MessageField, NtlmVersion, Rule, RuleDoc, Step, StepBytes,
+    StepValue, Unknown,
 };
 pub use schedule::{Derivation, InvalidSessionKey, KeyExchange, KeySchedule, KeySource};
 pub use sealkey::{SealingKey, SealingKeyRule, sealkey};

@@ -23,11 +23,12 @@ impl Password {
     /// From UTF-16LE bytes; `None` if their number is odd.
     #[must_use]
     pub fn from_utf16le(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() % 2 != 0 {
+        if !bytes.len().is_multiple_of(2) {
             return None;
         }
         let units = bytes.chunks_exact(2);
-        let units = units.map(|pair| pair.iter().rev().fold(0, |unit, b| unit << 8 | u16::from(*b)));
+        let units =
+            units.map(|pair| pair.iter().rev().fold(0, |unit, b| unit << 8 | u16::from(*b)));
         Some(Self(Zeroizing::new(units.collect())))
     }
 

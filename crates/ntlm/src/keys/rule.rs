@@ -215,7 +215,9 @@ impl KeyName {
             Self::ClientSealingKey => &["client sealing subkey", "client RC4 key"],
             Self::ServerSealingKey => &["server sealing subkey", "server RC4 key"],
             Self::Mic => &["message integrity code", "NTLMSSP MIC"],
-            Self::ChallengeForDomainController => &["LmChallenge (Netlogon)", "effective challenge"],
+            Self::ChallengeForDomainController => {
+                &["LmChallenge (Netlogon)", "effective challenge"]
+            }
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The key schedule: every key of one exchange, from whatever is at hand.
 
 use super::rule::{Direction, KeyName, NtlmVersion, Rule, Step, StepBytes, StepValue, Unknown};
+use super::verify::Proved;
 use super::{
     AccountSecret, EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule,
-    KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, Lmowfv1, LmowfRule, NtProofStrRule, Ntowfv1,
-    Ntowfv2Rule, Proof, RandomSessionKey, RandomSessionKeyRule, ResponseKeyLmRule, ResponseKeyNt,
+    KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, LmowfRule, Lmowfv1, NtProofStrRule, Ntowfv1,
+    Ntowfv2Rule, Proof, RandomSessionKey, RandomSessionKeyRule, ResponseKeyLmRule,
     ResponseKeyNtRule, SealingKey, SealingKeyRule, SessionBaseKey, SessionBaseKeyRule, SigningKey,
     SigningKeyRule, encrypted_random_session_key, exported_session_key, kxkey, random_session_key,
     sealkey, session_base_key_lm, session_base_key_v1, session_base_key_v2, signkey,
 };
 use crate::flags::NegotiateFlags;
-use crate::wire::array_at;
 use core::fmt;
 
 /// Every key of one exchange, with the rule that chose each.
@@ -43,7 +43,7 @@ pub struct Derivation<'a> {
     /// Where SessionBaseKey comes from.
     pub source: KeySource<'a>,
     /// Where RandomSessionKey comes from.
-    pub key_exchange: KeyExchange<'a>,
+    pub key_exchange: KeyExchange,
 }
 
 /// Where SessionBaseKey comes from.
@@ -78,13 +78,44 @@ pub enum KeySource<'a> {
     },
 }
 
-/// Where RandomSessionKey comes from.
+/// Where RandomSessionKey comes from, if there is one.
 #[derive(Debug)]
-pub enum KeyExchange<'a> {
-    /// The client drew it.
+pub struct KeyExchange(Exchanged);
+
+#[derive(Debug)]
+enum Exchanged {
+    Nothing,
     Drawn(RandomSessionKey),
-    /// EncryptedRandomSessionKey as received; it must have 16 bytes where a key is exchanged.
-    Received(&'a [u8]),
+    Received([u8; 16]),
+}
+
+impl KeyExchange {
+    /// At the client: the key it drew, where the flags have one exchanged.
+    #[must_use]
+    pub fn drawn(flags: NegotiateFlags, random_session_key: RandomSessionKey) -> Self {
+        match ExportedSessionKeyRule::choose(flags) {
+            ExportedSessionKeyRule::RandomSessionKey => Self(Exchanged::Drawn(random_session_key)),
+            ExportedSessionKeyRule::KeyExchangeKey => Self(Exchanged::Nothing),
+        }
+    }
+
+    /// At the server: EncryptedRandomSessionKey as received, where the flags have one exchanged;
+    /// otherwise the field is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSessionKey`] where a key is exchanged and the field does not have 16 bytes.
+    pub fn received(flags: NegotiateFlags, field: &[u8]) -> Result<Self, InvalidSessionKey> {
+        match (ExportedSessionKeyRule::choose(flags), field.try_into()) {
+            (ExportedSessionKeyRule::KeyExchangeKey, _) => Ok(Self(Exchanged::Nothing)),
+            (ExportedSessionKeyRule::RandomSessionKey, Ok(key)) => {
+                Ok(Self(Exchanged::Received(key)))
+            }
+            (ExportedSessionKeyRule::RandomSessionKey, Err(_)) => {
+                Err(InvalidSessionKey { length: field.len() })
+            }
+        }
+    }
 }
 
 /// A key is exchanged, but EncryptedRandomSessionKey does not have 16 bytes.
@@ -114,78 +145,93 @@ enum Source {
 
 impl KeySchedule {
     /// Derives every key in order.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidSessionKey`] where a key is exchanged and the field does not have 16 bytes.
-    pub fn derive(derivation: Derivation<'_>) -> Result<Self, InvalidSessionKey> {
+    #[must_use]
+    pub fn derive(derivation: Derivation<'_>) -> Self {
         let Derivation {
             negotiate_flags,
             server_challenge,
             lm_challenge_response,
             source,
-            key_exchange,
+            key_exchange: KeyExchange(exchanged),
         } = derivation;
-        let received = match &key_exchange {
-            KeyExchange::Received(field) => array_at(field, 0).filter(|_| field.len() == 16),
-            KeyExchange::Drawn(_) => None,
-        };
-        let from_source = Origin::new(source);
-        let Origin { version, source, session_base_key, lm_hash } = match from_source {
+        let Origin { version, source, session_base_key, lm_hash } = match Origin::new(source) {
             Ok(origin) => origin,
-            Err((version, exported_session_key)) => {
-                return Ok(Self {
-                    version,
-                    flags: effective_flags(negotiate_flags, version, true),
-                    source: Source::ExportedSessionKey,
-                    session_base_key: None,
-                    key_exchange_key_rule: KeyExchangeKeyRule::choose(version, negotiate_flags, true),
-                    key_exchange_key: None,
-                    random_session_key_rule: RandomSessionKeyRule::Decrypted,
-                    random_session_key: None,
-                    encrypted_random_session_key: received,
-                    exported_session_key,
-                });
+            Err((version, key)) => {
+                return Self::from_exported_session_key(version, negotiate_flags, key, exchanged);
             }
         };
         let key_exchange_key_rule =
             KeyExchangeKeyRule::choose(version, negotiate_flags, lm_hash.is_some());
-        let flags = effective_flags(negotiate_flags, version, lm_hash.is_some());
         let inputs = KxkeyInputs {
             server_challenge,
             lm_challenge_response: first_8_padded(lm_challenge_response),
             lm_hash: lm_hash.as_ref(),
         };
         let key_exchange_key = kxkey(key_exchange_key_rule, &session_base_key, &inputs);
-
-        let (random_session_key_rule, random, encrypted) =
-            match (ExportedSessionKeyRule::choose(flags), key_exchange) {
-                (ExportedSessionKeyRule::KeyExchangeKey, _) => {
-                    (RandomSessionKeyRule::NoKeyExchange, None, None)
-                }
-                (ExportedSessionKeyRule::RandomSessionKey, KeyExchange::Drawn(drawn)) => {
+        let (random_session_key_rule, random_session_key, encrypted_random_session_key) =
+            match exchanged {
+                Exchanged::Nothing => (RandomSessionKeyRule::NoKeyExchange, None, None),
+                Exchanged::Drawn(drawn) => {
                     let encrypted = encrypted_random_session_key(&key_exchange_key, &drawn);
                     (RandomSessionKeyRule::DrawnByClient, Some(drawn), Some(encrypted))
                 }
-                (ExportedSessionKeyRule::RandomSessionKey, KeyExchange::Received(field)) => {
-                    let encrypted = received.ok_or(InvalidSessionKey { length: field.len() })?;
+                Exchanged::Received(encrypted) => {
                     let random = random_session_key(&key_exchange_key, encrypted);
                     (RandomSessionKeyRule::Decrypted, Some(random), Some(encrypted))
                 }
             };
-        let exported_session_key = exported_session_key(&key_exchange_key, random.as_ref());
-        Ok(Self {
+        let exported_session_key =
+            exported_session_key(&key_exchange_key, random_session_key.as_ref());
+        Self {
             version,
-            flags,
+            flags: effective_flags(negotiate_flags, key_exchange_key_rule),
             source,
             session_base_key: Some(session_base_key),
             key_exchange_key_rule,
             key_exchange_key: Some(key_exchange_key),
             random_session_key_rule,
-            random_session_key: random,
+            random_session_key,
+            encrypted_random_session_key,
+            exported_session_key,
+        }
+    }
+
+    fn from_exported_session_key(
+        version: NtlmVersion,
+        negotiate_flags: NegotiateFlags,
+        exported_session_key: ExportedSessionKey,
+        exchanged: Exchanged,
+    ) -> Self {
+        // Whether there was an LM hash, nobody knows; LM_KEY was hardly negotiated without.
+        let key_exchange_key_rule = KeyExchangeKeyRule::choose(version, negotiate_flags, true);
+        let key = || *exported_session_key.expose();
+        let (random_session_key_rule, random_session_key, key_exchange_key, encrypted) =
+            match exchanged {
+                Exchanged::Nothing => {
+                    let key_exchange_key = KeyExchangeKey::new(key());
+                    (RandomSessionKeyRule::NoKeyExchange, None, Some(key_exchange_key), None)
+                }
+                Exchanged::Drawn(_) => {
+                    let random = RandomSessionKey::new(key());
+                    (RandomSessionKeyRule::DrawnByClient, Some(random), None, None)
+                }
+                Exchanged::Received(encrypted) => {
+                    let random = RandomSessionKey::new(key());
+                    (RandomSessionKeyRule::Decrypted, Some(random), None, Some(encrypted))
+                }
+            };
+        Self {
+            version,
+            flags: effective_flags(negotiate_flags, key_exchange_key_rule),
+            source: Source::ExportedSessionKey,
+            session_base_key: None,
+            key_exchange_key_rule,
+            key_exchange_key,
+            random_session_key_rule,
+            random_session_key,
             encrypted_random_session_key: encrypted,
             exported_session_key,
-        })
+        }
     }
 
     /// How the client proved itself.
@@ -204,6 +250,12 @@ impl KeySchedule {
     #[must_use]
     pub const fn session_base_key(&self) -> Option<&SessionBaseKey> {
         self.session_base_key.as_ref()
+    }
+
+    /// Which row of KXKEY applied.
+    #[must_use]
+    pub const fn key_exchange_key_rule(&self) -> KeyExchangeKeyRule {
+        self.key_exchange_key_rule
     }
 
     /// KeyExchangeKey, where it is known.
@@ -262,30 +314,29 @@ impl KeySchedule {
                 self.key_exchange_key.as_ref().map_or_else(only_exported, |k| known(k.expose())),
             ),
             KeyName::RandomSessionKey => (
-                Rule::RandomSessionKey(self.random_session_key_rule()),
-                match (&self.random_session_key, self.exported_session_key_rule()) {
-                    (Some(key), _) => known(key.expose()),
-                    (None, ExportedSessionKeyRule::RandomSessionKey) => {
-                        known(self.exported_session_key.expose())
-                    }
-                    (None, ExportedSessionKeyRule::KeyExchangeKey) => StepValue::Empty,
-                },
+                Rule::RandomSessionKey(self.random_session_key_rule),
+                self.random_session_key
+                    .as_ref()
+                    .map_or(StepValue::Empty, |key| known(key.expose())),
             ),
             KeyName::ExportedSessionKey => (
-                Rule::ExportedSessionKey(self.exported_session_key_rule()),
+                Rule::ExportedSessionKey(match self.random_session_key {
+                    Some(_) => ExportedSessionKeyRule::RandomSessionKey,
+                    None => ExportedSessionKeyRule::KeyExchangeKey,
+                }),
                 known(self.exported_session_key.expose()),
             ),
-            KeyName::EncryptedRandomSessionKey => match self.exported_session_key_rule() {
-                ExportedSessionKeyRule::RandomSessionKey => (
-                    Rule::EncryptedRandomSessionKey(EncryptedRandomSessionKeyRule::KeyExchange),
-                    self.encrypted_random_session_key
-                        .map_or_else(only_exported, |field| known(&field)),
-                ),
-                ExportedSessionKeyRule::KeyExchangeKey => (
-                    Rule::EncryptedRandomSessionKey(EncryptedRandomSessionKeyRule::NoKeyExchange),
-                    StepValue::Empty,
-                ),
-            },
+            KeyName::EncryptedRandomSessionKey => (
+                Rule::EncryptedRandomSessionKey(match self.random_session_key {
+                    Some(_) => EncryptedRandomSessionKeyRule::KeyExchange,
+                    None => EncryptedRandomSessionKeyRule::NoKeyExchange,
+                }),
+                match (self.encrypted_random_session_key, &self.random_session_key) {
+                    (Some(field), _) => known(&field),
+                    (None, Some(_)) => only_exported(),
+                    (None, None) => StepValue::Empty,
+                },
+            ),
             KeyName::ClientSigningKey => self.signing_step(Direction::ClientToServer),
             KeyName::ServerSigningKey => self.signing_step(Direction::ServerToClient),
             KeyName::ClientSealingKey => self.sealing_step(Direction::ClientToServer),
@@ -293,17 +344,6 @@ impl KeySchedule {
             KeyName::Mic | KeyName::ChallengeForDomainController => return None,
         };
         Some(Step { key, rule, value })
-    }
-
-    const fn exported_session_key_rule(&self) -> ExportedSessionKeyRule {
-        ExportedSessionKeyRule::choose(self.flags)
-    }
-
-    const fn random_session_key_rule(&self) -> RandomSessionKeyRule {
-        match self.exported_session_key_rule() {
-            ExportedSessionKeyRule::RandomSessionKey => self.random_session_key_rule,
-            ExportedSessionKeyRule::KeyExchangeKey => RandomSessionKeyRule::NoKeyExchange,
-        }
     }
 
     fn signing_step(&self, direction: Direction) -> (Rule, StepValue) {
@@ -331,7 +371,7 @@ impl KeySchedule {
         let lm_rule = ResponseKeyLmRule::choose(self.version, has_lm_hash || secret.is_err());
         let uses_v2 = nt_rule == ResponseKeyNtRule::Ntowfv2;
         let ntowf_v2 = |proof: &Proof| {
-            proof.response_key_nt.as_ref().map_or(StepValue::Empty, |key| known(key.expose()))
+            proof.response_key_nt().map_or(StepValue::Empty, |key| known(key.expose()))
         };
         Some(match key {
             KeyName::Lmowf => match secret {
@@ -346,7 +386,7 @@ impl KeySchedule {
                 Err(why) => (Rule::NtowfV1, StepValue::Unknown(why)),
             },
             KeyName::NtowfV2 => match secret {
-                Ok((_, _, proof)) => (Rule::NtowfV2(proof.ntowf_v2_rule), ntowf_v2(proof)),
+                Ok((_, _, proof)) => (Rule::NtowfV2(proof.ntowf_v2_rule()), ntowf_v2(proof)),
                 Err(why) if uses_v2 => {
                     (Rule::NtowfV2(Ntowfv2Rule::DomainAsSent), StepValue::Unknown(why))
                 }
@@ -378,7 +418,7 @@ impl KeySchedule {
                     (NtProofStrRule::NotUsed, _) => StepValue::Empty,
                     (NtProofStrRule::Ntlmv2, Err(why)) => StepValue::Unknown(why),
                     (NtProofStrRule::Ntlmv2, Ok((_, _, proof))) => {
-                        proof.proof.map_or(StepValue::Empty, |bytes| known(&bytes))
+                        proof.nt_proof_str().map_or(StepValue::Empty, |bytes| known(bytes))
                     }
                 };
                 (Rule::NtProofStr(rule), value)
@@ -400,9 +440,9 @@ impl Origin {
     fn new(source: KeySource<'_>) -> Result<Self, (NtlmVersion, ExportedSessionKey)> {
         Ok(match source {
             KeySource::Secret { secret, proof } => {
-                let version = proof.version;
+                let version = proof.version();
                 let (nt_hash, lm_hash) = (secret.nt_hash(), secret.lm_hash());
-                let session_base_key = session_base_key(nt_hash, lm_hash, &proof);
+                let session_base_key = session_base_key(nt_hash, &proof);
                 let (nt_hash, lm_hash) = (nt_hash.duplicate(), lm_hash.map(Lmowfv1::duplicate));
                 let lm_hash_for_kxkey = lm_hash.as_ref().map(Lmowfv1::duplicate);
                 let source = Source::Secret { lm_hash, nt_hash, proof };
@@ -428,33 +468,24 @@ impl Origin {
     }
 }
 
-fn session_base_key(
-    nt_hash: &Ntowfv1,
-    lm_hash: Option<&Lmowfv1>,
-    proof: &Proof,
-) -> SessionBaseKey {
-    match (SessionBaseKeyRule::choose(proof.version), &proof.response_key_nt, proof.proof, lm_hash)
-    {
-        (SessionBaseKeyRule::Ntlmv2 | SessionBaseKeyRule::Lmv2, Some(key), Some(bytes), _) => {
-            session_base_key_v2(key, &bytes)
+fn session_base_key(nt_hash: &Ntowfv1, proof: &Proof) -> SessionBaseKey {
+    match &proof.0 {
+        Proved::Ntlmv2 { response_key_nt, nt_proof_str: bytes, .. }
+        | Proved::Lmv2 { response_key_nt, response: bytes, .. } => {
+            session_base_key_v2(response_key_nt, bytes)
         }
-        (SessionBaseKeyRule::Ntlmv1, _, _, _) => session_base_key_v1(nt_hash),
-        (SessionBaseKeyRule::Lm, _, _, Some(lm_hash)) => session_base_key_lm(lm_hash),
-        // Anonymous and guest; the rest cannot be, for a `Proof` holds what its version needs.
-        _ => SessionBaseKey::new([0; 16]),
+        Proved::Ntlmv1Ess | Proved::Ntlmv1 => session_base_key_v1(nt_hash),
+        Proved::Lm { lm_hash } => session_base_key_lm(lm_hash),
     }
 }
 
-/// LM_KEY does not count beside ESS (MS-NLMP 2.2.2.5), nor where KXKEY could not follow it.
-fn effective_flags(
-    flags: NegotiateFlags,
-    version: NtlmVersion,
-    has_lm_hash: bool,
-) -> NegotiateFlags {
-    let rule = KeyExchangeKeyRule::choose(version, flags, has_lm_hash);
-    let ess = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
-    let lm_key_counts = !ess && rule == KeyExchangeKeyRule::LmKey;
-    if lm_key_counts { flags } else { flags.difference(NegotiateFlags::NEGOTIATE_LM_KEY) }
+/// LM_KEY counts only where KXKEY followed it: not beside ESS (MS-NLMP 2.2.2.5), not with NTLMv2,
+/// not without an LM hash.
+fn effective_flags(flags: NegotiateFlags, rule: KeyExchangeKeyRule) -> NegotiateFlags {
+    match rule {
+        KeyExchangeKeyRule::LmKey => flags,
+        _ => flags.difference(NegotiateFlags::NEGOTIATE_LM_KEY),
+    }
 }
 
 fn first_8_padded(field: &[u8]) -> [u8; 8] {

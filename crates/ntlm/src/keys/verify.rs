@@ -2,8 +2,9 @@
 
 use super::rule::NtlmVersion;
 use super::{
-    AccountSecret, Ntowfv2Rule, ResponseKeyNt, lm_challenge_response_v1, lm_challenge_response_v2,
-    lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str, ntowf_v2,
+    AccountSecret, Lmowfv1, Ntowfv2Rule, ResponseKeyNt, lm_challenge_response_v1,
+    lm_challenge_response_v2, lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess,
+    nt_proof_str, ntowf_v2,
 };
 use crate::crypto::equal;
 use crate::wire::array_at;
@@ -42,23 +43,58 @@ pub enum ResponseKind {
     Malformed,
 }
 
-/// What a valid response proves.
+/// A response that holds: made by [`Responses::verify`], or by the client that computed it.
 #[derive(Debug)]
-pub struct Proof {
-    /// The version that the response turned out to be.
-    pub version: NtlmVersion,
-    /// Which domain went into NTOWFv2.
-    pub ntowf_v2_rule: Ntowfv2Rule,
-    /// NTOWFv2, where the version uses it.
-    pub response_key_nt: Option<ResponseKeyNt>,
-    /// NTProofStr, or the first 16 bytes of LMv2.
-    pub proof: Option<[u8; 16]>,
+pub struct Proof(pub(super) Proved);
+
+/// What each version brings along for the keys that follow.
+#[derive(Debug)]
+pub(super) enum Proved {
+    Ntlmv2 { response_key_nt: ResponseKeyNt, nt_proof_str: [u8; 16], rule: Ntowfv2Rule },
+    Lmv2 { response_key_nt: ResponseKeyNt, response: [u8; 16], rule: Ntowfv2Rule },
+    Ntlmv1Ess,
+    Ntlmv1,
+    Lm { lm_hash: Lmowfv1 },
 }
 
 impl Proof {
-    const fn v1(version: NtlmVersion) -> Self {
-        let ntowf_v2_rule = Ntowfv2Rule::NotUsed;
-        Self { version, ntowf_v2_rule, response_key_nt: None, proof: None }
+    /// The version that the response turned out to be.
+    #[must_use]
+    pub const fn version(&self) -> NtlmVersion {
+        match &self.0 {
+            Proved::Ntlmv2 { .. } => NtlmVersion::Ntlmv2,
+            Proved::Lmv2 { .. } => NtlmVersion::Lmv2,
+            Proved::Ntlmv1Ess => NtlmVersion::Ntlmv1Ess,
+            Proved::Ntlmv1 => NtlmVersion::Ntlmv1,
+            Proved::Lm { .. } => NtlmVersion::Lm,
+        }
+    }
+
+    /// Which domain went into NTOWFv2.
+    #[must_use]
+    pub const fn ntowf_v2_rule(&self) -> Ntowfv2Rule {
+        match &self.0 {
+            Proved::Ntlmv2 { rule, .. } | Proved::Lmv2 { rule, .. } => *rule,
+            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm { .. } => Ntowfv2Rule::NotUsed,
+        }
+    }
+
+    /// NTOWFv2, where the version uses it.
+    pub(super) const fn response_key_nt(&self) -> Option<&ResponseKeyNt> {
+        match &self.0 {
+            Proved::Ntlmv2 { response_key_nt, .. } | Proved::Lmv2 { response_key_nt, .. } => {
+                Some(response_key_nt)
+            }
+            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm { .. } => None,
+        }
+    }
+
+    /// NTProofStr, for NTLMv2.
+    pub(super) const fn nt_proof_str(&self) -> Option<&[u8; 16]> {
+        match &self.0 {
+            Proved::Ntlmv2 { nt_proof_str, .. } => Some(nt_proof_str),
+            _ => None,
+        }
     }
 }
 
@@ -89,23 +125,22 @@ impl Responses<'_> {
     pub fn verify(&self, secret: &AccountSecret) -> Option<Proof> {
         let nt_hash = secret.nt_hash();
         match self.kind() {
-            ResponseKind::Ntlmv2 => self.verify_v2(secret, NtlmVersion::Ntlmv2),
+            ResponseKind::Ntlmv2 => self.verify_ntlmv2(secret),
             ResponseKind::Ntlmv1Ess => {
-                let client_challenge = self.client_challenge();
                 let expected = nt_challenge_response_v1_ess(
                     nt_hash,
                     self.server_challenge,
-                    client_challenge,
+                    self.client_challenge(),
                 );
-                equal(&expected, self.nt).then_some(Proof::v1(NtlmVersion::Ntlmv1Ess))
+                equal(&expected, self.nt).then_some(Proof(Proved::Ntlmv1Ess))
             }
             ResponseKind::Ntlmv1 => {
                 let expected = nt_challenge_response_v1(nt_hash, self.server_challenge);
-                equal(&expected, self.nt).then_some(Proof::v1(NtlmVersion::Ntlmv1))
+                equal(&expected, self.nt).then_some(Proof(Proved::Ntlmv1))
             }
             ResponseKind::LmField => {
-                let lmv2 = self.verify_v2(secret, NtlmVersion::Lmv2);
-                let lm = self.lm_matches(secret).then_some(Proof::v1(NtlmVersion::Lm));
+                let lmv2 = self.verify_lmv2(secret);
+                let lm = self.verify_lm(secret);
                 lmv2.or(lm)
             }
             ResponseKind::Anonymous | ResponseKind::Malformed => None,
@@ -120,48 +155,50 @@ impl Responses<'_> {
             return None;
         }
         match self.kind() {
-            ResponseKind::Ntlmv2 => Some(self.verify_v2(secret, NtlmVersion::Lmv2).is_some()),
-            ResponseKind::Ntlmv1 => Some(self.lm == self.nt || self.lm_matches(secret)),
+            ResponseKind::Ntlmv2 => Some(self.verify_lmv2(secret).is_some()),
+            ResponseKind::Ntlmv1 => Some(self.lm == self.nt || self.verify_lm(secret).is_some()),
             _ => None,
         }
     }
 
-    fn lm_matches(&self, secret: &AccountSecret) -> bool {
-        secret.lm_hash().is_some_and(|lm_hash| {
-            equal(&lm_challenge_response_v1(lm_hash, self.server_challenge), self.lm)
-        })
+    fn verify_lm(&self, secret: &AccountSecret) -> Option<Proof> {
+        // An account without an LM hash costs what one with it costs.
+        let lm_hash = secret.lm_hash().map_or(Lmowfv1::new([0; 16]), Lmowfv1::duplicate);
+        let expected = lm_challenge_response_v1(&lm_hash, self.server_challenge);
+        let holds = equal(&expected, self.lm) && secret.lm_hash().is_some();
+        holds.then_some(Proof(Proved::Lm { lm_hash }))
+    }
+
+    fn verify_ntlmv2(&self, secret: &AccountSecret) -> Option<Proof> {
+        let (nt_proof_str, temp) = self.nt.split_first_chunk::<16>()?;
+        let nt_proof_str = *nt_proof_str;
+        let (response_key_nt, rule) = self.verify_with_either_domain(secret, |key| {
+            equal(&self::nt_proof_str(key, self.server_challenge, temp), &nt_proof_str)
+        })?;
+        Some(Proof(Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule }))
+    }
+
+    fn verify_lmv2(&self, secret: &AccountSecret) -> Option<Proof> {
+        let client_challenge = array_at(self.lm, 16)?;
+        let response = array_at(self.lm, 0)?;
+        let (response_key_nt, rule) = self.verify_with_either_domain(secret, |key| {
+            let key = lmowf_v2(key);
+            equal(&lm_challenge_response_v2(&key, self.server_challenge, client_challenge), self.lm)
+        })?;
+        Some(Proof(Proved::Lmv2 { response_key_nt, response, rule }))
     }
 
     /// With the domain as sent, then with none (MS-NLMP 3.2.5.1.2).
-    fn verify_v2(&self, secret: &AccountSecret, version: NtlmVersion) -> Option<Proof> {
-        let as_sent = self.verify_v2_with(secret, version, self.domain);
-        let rule = |rule| move |(key, proof)| Proof {
-            version,
-            ntowf_v2_rule: rule,
-            response_key_nt: Some(key),
-            proof: Some(proof),
-        };
-        as_sent.map(rule(Ntowfv2Rule::DomainAsSent)).or_else(|| {
-            self.verify_v2_with(secret, version, &[]).map(rule(Ntowfv2Rule::EmptyDomain))
-        })
-    }
-
-    fn verify_v2_with(
+    fn verify_with_either_domain(
         &self,
         secret: &AccountSecret,
-        version: NtlmVersion,
-        domain: &[u16],
-    ) -> Option<(ResponseKeyNt, [u8; 16])> {
-        let key = ntowf_v2(secret.nt_hash(), self.user, domain);
-        let (expected, received) = if version == NtlmVersion::Ntlmv2 {
-            let (proof, temp) = self.nt.split_first_chunk::<16>()?;
-            (nt_proof_str(&key, self.server_challenge, temp), *proof)
-        } else {
-            let client_challenge = array_at(self.lm, 16)?;
-            let response =
-                lm_challenge_response_v2(&lmowf_v2(&key), self.server_challenge, client_challenge);
-            (array_at(&response, 0)?, array_at(self.lm, 0)?)
-        };
-        equal(&expected, &received).then_some((key, received))
+        holds: impl Fn(&ResponseKeyNt) -> bool,
+    ) -> Option<(ResponseKeyNt, Ntowfv2Rule)> {
+        let candidates =
+            [(self.domain, Ntowfv2Rule::DomainAsSent), (&[], Ntowfv2Rule::EmptyDomain)];
+        candidates.into_iter().find_map(|(domain, rule)| {
+            let key = ntowf_v2(secret.nt_hash(), self.user, domain);
+            holds(&key).then_some((key, rule))
+        })
     }
 }

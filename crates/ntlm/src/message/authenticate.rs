@@ -41,9 +41,10 @@ impl<'a> Message<'a> for AuthenticateMessage<'a> {
         let workstation = r.payload("Workstation")?;
         let key_field = "EncryptedRandomSessionKey";
         let key_descriptor = r.optional_descriptor(key_field)?;
-        let negotiate_flags = r.optional_u32("NegotiateFlags").map(NegotiateFlags::from_bits_retain);
-        let has_key = negotiate_flags
-            .is_some_and(|flags| flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH));
+        let negotiate_flags =
+            r.optional_u32("NegotiateFlags").map(NegotiateFlags::from_bits_retain);
+        let has_key =
+            negotiate_flags.is_some_and(|flags| flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH));
         let encrypted_random_session_key = match key_descriptor {
             Some((descriptor, at)) => Some(r.resolve(key_field, descriptor, at, has_key)?),
             None => None,

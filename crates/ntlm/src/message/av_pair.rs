@@ -2,7 +2,7 @@
 
 use crate::text::Utf16String;
 use crate::time::FileTime;
-use crate::wire::{DecodeError, DecodeErrorKind, array_at};
+use crate::wire::{DecodeError, DecodeErrorKind, TooLong, array_at};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -57,9 +57,7 @@ impl<'a> TargetInfo<'a> {
     /// MsvAvTimestamp.
     #[must_use]
     pub fn timestamp(&self) -> Option<FileTime> {
-        self.get(AvId::TIMESTAMP)
-            .and_then(|value| array_at(value, 0))
-            .map(FileTime::from_le_bytes)
+        self.get(AvId::TIMESTAMP).and_then(|value| array_at(value, 0)).map(FileTime::from_le_bytes)
     }
 
     /// MsvAvChannelBindings, the MD5 of the bindings; all zero says that there are none.
@@ -80,17 +78,18 @@ impl<'a> TargetInfo<'a> {
     pub fn defects(&self) -> impl Iterator<Item = DecodeError> + 'a {
         let list = *self;
         let mut seen = 0_u16;
-        self.pairs().filter_map(move |pair| match pair {
-            Err(error) => Some(error),
-            Ok(pair) => pair.defect().or_else(|| {
-                let bit = 1_u16.checked_shl(u32::from(pair.id.0)).unwrap_or(0);
-                let twice = pair.id != AvId::EOL && seen & bit != 0;
-                seen |= bit;
-                let (kind, field) = (DecodeErrorKind::Duplicate, pair.id.field());
-                twice.then_some(DecodeError { kind, field, offset: pair.offset })
-            }),
-        })
-        .chain(core::iter::once_with(move || list.missing_end()).flatten())
+        self.pairs()
+            .filter_map(move |pair| match pair {
+                Err(error) => Some(error),
+                Ok(pair) => pair.defect().or_else(|| {
+                    let bit = 1_u16.checked_shl(u32::from(pair.id.0)).unwrap_or(0);
+                    let twice = (1..=10).contains(&pair.id.0) && seen & bit != 0;
+                    seen |= bit;
+                    let (kind, field) = (DecodeErrorKind::Duplicate, pair.id.field());
+                    twice.then_some(DecodeError { kind, field, offset: pair.offset })
+                }),
+            })
+            .chain(core::iter::once_with(move || list.missing_end()).flatten())
     }
 
     fn missing_end(&self) -> Option<DecodeError> {
@@ -124,7 +123,7 @@ impl AvPair<'_> {
             AvId::TIMESTAMP => length == 8,
             AvId::SINGLE_HOST => length >= SingleHostData::MIN_LENGTH,
             AvId::CHANNEL_BINDINGS => length == 16,
-            id if id.is_text() => length % 2 == 0,
+            id if id.is_text() => length.is_multiple_of(2),
             _ => true,
         };
         let kind = if self.id.is_text() {
@@ -152,11 +151,8 @@ impl<'a> Iterator for AvPairs<'a> {
             return None;
         }
         let offset = self.position;
-        let truncated = |field| Some(Err(DecodeError {
-            kind: DecodeErrorKind::Truncated,
-            field,
-            offset,
-        }));
+        let truncated =
+            |field| Some(Err(DecodeError { kind: DecodeErrorKind::Truncated, field, offset }));
         let Some([i0, i1, l0, l1]) = array_at(self.bytes, offset) else {
             self.ended = true;
             return truncated("AvId");
@@ -324,6 +320,7 @@ pub struct TokenIntegrity {
 #[derive(Clone, Debug, Default)]
 pub struct TargetInfoBuilder {
     bytes: Vec<u8>,
+    overflow: bool,
 }
 
 impl TargetInfoBuilder {
@@ -333,13 +330,17 @@ impl TargetInfoBuilder {
         Self::default()
     }
 
-    /// Appends a pair. A value longer than 65535 bytes is cut; none of ours comes near.
+    /// Appends a pair.
     #[must_use]
     pub fn pair(mut self, id: AvId, value: &[u8]) -> Self {
-        let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
-        self.bytes.extend_from_slice(&id.0.to_le_bytes());
-        self.bytes.extend_from_slice(&length.to_le_bytes());
-        self.bytes.extend(value.iter().take(usize::from(length)));
+        match u16::try_from(value.len()) {
+            Ok(length) => {
+                self.bytes.extend_from_slice(&id.0.to_le_bytes());
+                self.bytes.extend_from_slice(&length.to_le_bytes());
+                self.bytes.extend_from_slice(value);
+            }
+            Err(_) => self.overflow = true,
+        }
         self
     }
 
@@ -356,8 +357,13 @@ impl TargetInfoBuilder {
     }
 
     /// The encoded list with `MsvAvEOL`.
-    #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        self.pair(AvId::EOL, &[]).bytes
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`] where a value, or the list, is longer than 65535 bytes.
+    pub fn finish(self) -> Result<Vec<u8>, TooLong> {
+        let list = self.pair(AvId::EOL, &[]);
+        let fits = !list.overflow && u16::try_from(list.bytes.len()).is_ok();
+        if fits { Ok(list.bytes) } else { Err(TooLong) }
     }
 }

@@ -66,7 +66,7 @@ impl<'a> ChallengeMessage<'a> {
             let (kind, field) = (DecodeErrorKind::NoCharset, "NegotiateFlags");
             defects.push(DecodeError { kind, field, offset: 20 });
         }
-        if unicode && self.target_name.bytes().len() % 2 != 0 {
+        if unicode && !self.target_name.bytes().len().is_multiple_of(2) {
             let (kind, field) = (DecodeErrorKind::OddLength, "TargetName");
             defects.push(DecodeError { kind, field, offset: 12 });
         }

@@ -29,11 +29,8 @@ impl<'a> NtChallengeResponse<'a> {
     }
 }
 
-const WRONG_LENGTH: DecodeError = DecodeError {
-    kind: DecodeErrorKind::WrongLength,
-    field: "NtChallengeResponse",
-    offset: 0,
-};
+const WRONG_LENGTH: DecodeError =
+    DecodeError { kind: DecodeErrorKind::WrongLength, field: "NtChallengeResponse", offset: 0 };
 
 /// `NTLMv2_RESPONSE`: NTProofStr and the bytes it is computed over (MS-NLMP 2.2.2.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

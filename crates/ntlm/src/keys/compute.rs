@@ -1,0 +1,95 @@
+//! What a client sends, by the rule that its policy and the server's CHALLENGE choose
+//! (MS-NLMP 3.3.1, 3.3.2).
+
+use super::verify::Proved;
+use super::{
+    AccountSecret, Ntowfv2Rule, Proof, lm_challenge_response_v1, lm_challenge_response_v2,
+    lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str, ntowf_v2,
+};
+use alloc::vec::Vec;
+
+/// Which responses a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResponseRule {
+    /// NTLMv2, and 24 zeros in the LM field: the CHALLENGE had a timestamp.
+    Ntlmv2,
+    /// NTLMv2 and LMv2: the CHALLENGE had no timestamp.
+    Ntlmv2AndLmv2,
+    /// NTLMv2 and an empty LM field: datagram, and the CHALLENGE had TargetInfo.
+    Ntlmv2Alone,
+    /// NTLMv1 with extended session security.
+    Ntlmv1Ess,
+    /// NTLMv1 in both fields (NoLMResponseNTLMv1), also where there is no LM hash.
+    Ntlmv1,
+    /// NTLMv1 and LM.
+    Ntlmv1AndLm,
+}
+
+/// What the responses are computed over.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseInputs<'a> {
+    /// ServerChallenge of CHALLENGE.
+    pub server_challenge: [u8; 8],
+    /// The client's nonce.
+    pub client_challenge: [u8; 8],
+    /// UserName in UTF-16 code units.
+    pub user: &'a [u16],
+    /// DomainName in UTF-16 code units, as it will be sent.
+    pub domain: &'a [u16],
+    /// The encoded `NTLMv2_CLIENT_CHALLENGE`; only NTLMv2 uses it.
+    pub temp: &'a [u8],
+}
+
+/// The two response fields, and what the keys will need.
+#[derive(Debug)]
+pub struct ComputedResponses {
+    /// LmChallengeResponse.
+    pub lm: Vec<u8>,
+    /// NtChallengeResponse.
+    pub nt: Vec<u8>,
+    /// What they prove.
+    pub proof: Proof,
+}
+
+impl ResponseRule {
+    /// Computes both fields. Where LM is asked for and there is no LM hash, the NT response stands
+    /// in its place.
+    #[must_use]
+    pub fn compute(self, secret: &AccountSecret, inputs: &ResponseInputs<'_>) -> ComputedResponses {
+        let ResponseInputs { server_challenge, client_challenge, user, domain, temp } = *inputs;
+        let nt_hash = secret.nt_hash();
+        match self {
+            Self::Ntlmv2 | Self::Ntlmv2AndLmv2 | Self::Ntlmv2Alone => {
+                let response_key_nt = ntowf_v2(nt_hash, user, domain);
+                let nt_proof_str = nt_proof_str(&response_key_nt, server_challenge, temp);
+                let mut nt = Vec::with_capacity(16 + temp.len());
+                nt.extend_from_slice(&nt_proof_str);
+                nt.extend_from_slice(temp);
+                let lm = match self {
+                    Self::Ntlmv2AndLmv2 => {
+                        let key = lmowf_v2(&response_key_nt);
+                        lm_challenge_response_v2(&key, server_challenge, client_challenge).to_vec()
+                    }
+                    Self::Ntlmv2Alone => Vec::new(),
+                    _ => [0; 24].to_vec(),
+                };
+                let rule = Ntowfv2Rule::DomainAsSent;
+                let proof = Proof(Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule });
+                ComputedResponses { lm, nt, proof }
+            }
+            Self::Ntlmv1Ess => {
+                let nt = nt_challenge_response_v1_ess(nt_hash, server_challenge, client_challenge);
+                let mut lm = client_challenge.to_vec();
+                lm.resize(24, 0);
+                ComputedResponses { lm, nt: nt.to_vec(), proof: Proof(Proved::Ntlmv1Ess) }
+            }
+            Self::Ntlmv1 | Self::Ntlmv1AndLm => {
+                let nt = nt_challenge_response_v1(nt_hash, server_challenge);
+                let lm_hash = secret.lm_hash().filter(|_| self == Self::Ntlmv1AndLm);
+                let lm = lm_hash.map_or(nt, |key| lm_challenge_response_v1(key, server_challenge));
+                let (lm, nt) = (lm.to_vec(), nt.to_vec());
+                ComputedResponses { lm, nt, proof: Proof(Proved::Ntlmv1) }
+            }
+        }
+    }
+}
