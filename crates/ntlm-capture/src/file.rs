@@ -1,0 +1,131 @@
+//! Capture files: which format, and packets and blocks out of it.
+
+mod pcap;
+mod pcapng;
+
+use std::{io::Read, ops::Range};
+
+use crate::{
+    buffer::Buffer,
+    bytes::{Order, wide},
+    error::{CaptureError, Part, Problem},
+    event::{Origin, Timestamp},
+    limits::Limits,
+    link::LinkType,
+};
+
+/// A file as far as it has been read.
+pub(crate) struct File<R> {
+    buffer: Buffer<R>,
+    number: u32,
+    frames: u64,
+    format: Option<Format>,
+}
+
+enum Format {
+    Pcap(pcap::Pcap),
+    PcapNg(pcapng::PcapNg),
+}
+
+/// Something out of a file. Ranges are good for [`File::bytes`] until the next one is read.
+pub(crate) enum Record {
+    Packet(Packet),
+    Secrets { kind: u32, bytes: Range<usize> },
+    Names { order: Order, records: Range<usize> },
+}
+
+pub(crate) struct Packet {
+    pub(crate) origin: Origin,
+    pub(crate) link_type: LinkType,
+    /// Within the section.
+    pub(crate) interface: u32,
+    /// This interface's first packet.
+    pub(crate) first: bool,
+    /// On the wire; may be more than was captured.
+    pub(crate) original_len: u32,
+    pub(crate) bytes: Range<usize>,
+}
+
+/// What the formats make of a packet: all but its number.
+struct Captured {
+    time: Option<Timestamp>,
+    link_type: LinkType,
+    interface: u32,
+    first: bool,
+    original_len: u32,
+    bytes: Range<usize>,
+}
+
+impl<R: Read> File<R> {
+    pub(crate) fn new(input: R, number: u32) -> Self {
+        Self { buffer: Buffer::new(input), number, frames: 0, format: None }
+    }
+
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.buffer.get(range)
+    }
+
+    /// The next record; `None` at the end of the file. After an error there is none to be had.
+    pub(crate) fn next(&mut self, limits: &Limits) -> Result<Option<Record>, CaptureError> {
+        self.read(limits).map_err(|problem| self.buffer.error(self.number, problem))
+    }
+
+    fn read(&mut self, limits: &Limits) -> Result<Option<Record>, Problem> {
+        let format = match &mut self.format {
+            Some(format) => format,
+            none => none.insert(recognize(&mut self.buffer)?),
+        };
+        let captured = match format {
+            Format::Pcap(pcap) => pcap.next(&mut self.buffer, limits)?,
+            Format::PcapNg(section) => loop {
+                match section.next(&mut self.buffer, limits)? {
+                    None => break None,
+                    Some(pcapng::Block::Packet(captured)) => break Some(captured),
+                    Some(pcapng::Block::JournalEntry) => self.frames += 1,
+                    Some(pcapng::Block::Secrets { kind, bytes }) => {
+                        return Ok(Some(Record::Secrets { kind, bytes }));
+                    }
+                    Some(pcapng::Block::Names { order, records }) => {
+                        return Ok(Some(Record::Names { order, records }));
+                    }
+                }
+            },
+        };
+        Ok(captured.map(|captured| {
+            self.frames += 1;
+            let Captured { time, link_type, interface, first, original_len, bytes } = captured;
+            let origin = Origin { file: self.number, frame: self.frames, time };
+            Record::Packet(Packet { origin, link_type, interface, first, original_len, bytes })
+        }))
+    }
+}
+
+fn recognize<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, Problem> {
+    buffer.fill(4)?;
+    let Some(&magic) = buffer.available().first_chunk() else { return Err(Problem::NotACapture) };
+    if magic == pcapng::SECTION_HEADER {
+        return Ok(Format::PcapNg(pcapng::PcapNg::new()));
+    }
+    pcap::Pcap::read(buffer, magic).map(Format::Pcap)
+}
+
+/// Makes sure that `length` bytes of `part` are there.
+fn require<R: Read>(buffer: &mut Buffer<R>, part: Part, length: usize) -> Result<(), Problem> {
+    let found = buffer.fill(length)?;
+    if found < length {
+        return Err(Problem::Truncated { part, expected: wide(length), found: wide(found) });
+    }
+    Ok(())
+}
+
+/// Refuses a length beyond what any capture has, before anything is read by it.
+fn check_length(part: Part, length: usize, limits: &Limits) -> Result<(), Problem> {
+    if length > limits.packet {
+        return Err(Problem::AbsurdLength {
+            part,
+            length: wide(length),
+            limit: wide(limits.packet),
+        });
+    }
+    Ok(())
+}

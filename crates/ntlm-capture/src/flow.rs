@@ -1,0 +1,438 @@
+//! Flows: whose segment it is, both streams side by side, and which flow to forget.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+};
+
+use foldhash::fast::RandomState;
+
+use crate::{
+    bytes::index,
+    event::{
+        Direction, EndReason, Endpoints, Event, FlowEnded, FlowId, FlowStarted, GapCause, Origin,
+    },
+    limits::Limits,
+    queue::{Pending, Queue, Whole},
+    recency::{Rank, Recency},
+    tcp::{Out, Segment, Stream},
+};
+
+/// How many packets of the capture a flow that was reset is still open to stragglers.
+const RESET_LINGER: u64 = 4096;
+
+/// All TCP flows that are being followed.
+#[derive(Default)]
+pub(crate) struct Flows {
+    /// Random keys, so that no capture can be made whose flows all collide; the order is never used.
+    slots_by_key: HashMap<Key, u32, RandomState>,
+    slots: Vec<Flow>,
+    recency: Recency,
+    serial: u64,
+    packets: u64,
+    /// Cost of all waiting bytes.
+    waiting: usize,
+    /// Flows that have waiting bytes, and some that had.
+    waiting_flows: VecDeque<u32>,
+}
+
+/// Both ends, the lower one first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    low: u128,
+    high: u128,
+    low_port: u16,
+    high_port: u16,
+    v6: bool,
+}
+
+struct Flow {
+    key: Key,
+    id: FlowId,
+    client_is_low: bool,
+    client: Stream,
+    server: Stream,
+    hold: Option<Hold>,
+    /// When it was reset, in packets of the capture.
+    reset_at: u64,
+    /// Whether `waiting_flows` has this slot.
+    listed: bool,
+}
+
+/// The capture lacks bytes which their receiver has acknowledged. They may have been recorded late, so what the
+/// receiver said since waits for them.
+#[derive(Clone, Copy)]
+struct Hold {
+    /// The stream that lacks bytes.
+    direction: Direction,
+    /// Up to where.
+    target: u64,
+    /// Packets still to wait for.
+    patience: u32,
+}
+
+/// What the current packet is.
+#[derive(Clone, Copy)]
+pub(crate) struct Now<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) whole: Whole<'a>,
+}
+
+impl Flows {
+    pub(crate) fn segment(
+        &mut self,
+        addresses: (IpAddr, IpAddr),
+        segment: &Segment<'_>,
+        now: Now<'_>,
+        limits: &Limits,
+        queue: &mut Queue,
+    ) {
+        self.packets += 1;
+        self.end_reset(now, queue);
+        let (source, destination) = addresses;
+        let source = SocketAddr::new(source, segment.source_port);
+        let destination = SocketAddr::new(destination, segment.destination_port);
+        let (key, from_low) = Key::new(source, destination);
+
+        let known = self.slots_by_key.get(&key).copied();
+        let slot = match known {
+            Some(slot) if !self.is_other(slot, from_low, segment) => slot,
+            _ if known.is_none() && !segment.syn && (segment.rst || segment.len() == 0) => return,
+            known => {
+                let endpoints = endpoints(source, destination, segment);
+                self.start(known, key, endpoints, now, limits, queue)
+            }
+        };
+        let rank = self.recency.rank(slot);
+        if rank == Some(Rank::Ended) {
+            return;
+        }
+        let Some(flow) = self.slots.get_mut(index(slot)) else { return };
+
+        let cost = flow.cost();
+        let news = flow.segment(from_low, segment, now, limits, queue);
+        self.waiting = self.waiting - cost + flow.cost();
+        if flow.cost() > 0 && !flow.listed {
+            flow.listed = true;
+            self.waiting_flows.push_back(slot);
+        }
+
+        let rank = if flow.client.is_complete() && flow.server.is_complete() {
+            self.finish(slot, EndReason::Closed, now, queue);
+            return;
+        } else if segment.rst {
+            flow.reset_at = self.packets;
+            Rank::Reset
+        } else if news {
+            Rank::Carrying
+        } else {
+            rank.unwrap_or(Rank::Silent)
+        };
+        if !(rank == Rank::Reset && self.recency.rank(slot) == Some(Rank::Reset)) {
+            self.recency.touch(slot, rank);
+        }
+        self.make_room(now, limits, queue);
+    }
+
+    /// Ends one flow that is still followed, as the capture ends; false if there is none.
+    pub(crate) fn end_one(&mut self, now: Now<'_>, queue: &mut Queue) -> bool {
+        for (rank, reason) in [
+            (Rank::Reset, EndReason::Reset),
+            (Rank::Carrying, EndReason::CaptureEnded),
+            (Rank::Silent, EndReason::CaptureEnded),
+        ] {
+            if let Some(slot) = self.recency.oldest_of(rank) {
+                self.finish(slot, reason, now, queue);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a segment between the same ends is of a later connection.
+    fn is_other(&self, slot: u32, from_low: bool, segment: &Segment<'_>) -> bool {
+        segment.syn
+            && self.slots.get(index(slot)).is_some_and(|flow| {
+                let stream = match flow.direction(from_low) {
+                    Direction::ClientToServer => &flow.client,
+                    Direction::ServerToClient => &flow.server,
+                };
+                stream.is_other_start(segment)
+            })
+    }
+
+    /// Starts a flow in `slot`, which it takes from an earlier one with the same key, or in a free one.
+    fn start(
+        &mut self,
+        slot: Option<u32>,
+        key: Key,
+        endpoints: Endpoints,
+        now: Now<'_>,
+        limits: &Limits,
+        queue: &mut Queue,
+    ) -> u32 {
+        let reason = if slot.is_some() { EndReason::Reused } else { EndReason::Evicted };
+        let full = self.slots.len() >= limits.flows.max(1);
+        let slot = slot.or_else(|| if full { self.recency.oldest() } else { None });
+        if let Some(slot) = slot {
+            let reason = match self.recency.rank(slot) {
+                Some(Rank::Reset) => EndReason::Reset,
+                _ => reason,
+            };
+            self.finish(slot, reason, now, queue);
+            if let Some(flow) = self.slots.get(index(slot)) {
+                self.slots_by_key.remove(&flow.key);
+            }
+        }
+        let number = slot.unwrap_or_else(|| u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        self.serial += 1;
+        let id = FlowId { serial: self.serial, slot: number };
+        let flow = Flow {
+            key,
+            id,
+            client_is_low: Key::new(endpoints.client, endpoints.server).1,
+            client: Stream::default(),
+            server: Stream::default(),
+            hold: None,
+            reset_at: 0,
+            listed: false,
+        };
+        match self.slots.get_mut(index(number)) {
+            Some(slot) => {
+                *slot = Flow { listed: slot.listed, ..flow };
+                self.recency.touch(number, Rank::Silent);
+            }
+            None => {
+                self.slots.push(flow);
+                self.recency.add(Rank::Silent);
+            }
+        }
+        self.slots_by_key.insert(key, number);
+        let started = FlowStarted { flow: id, endpoints, origin: now.origin };
+        queue.push_back(Pending::Event(Event::FlowStarted(started)));
+        number
+    }
+
+    /// Tells what is left of a flow and that it has ended, unless that was told.
+    fn finish(&mut self, slot: u32, reason: EndReason, now: Now<'_>, queue: &mut Queue) {
+        if self.recency.rank(slot) == Some(Rank::Ended) {
+            return;
+        }
+        if let Some(flow) = self.slots.get_mut(index(slot)) {
+            let cost = flow.cost();
+            flow.finish(now, queue);
+            self.waiting = self.waiting - cost + flow.cost();
+            let ended = FlowEnded { flow: flow.id, reason };
+            queue.push_back(Pending::Event(Event::FlowEnded(ended)));
+        }
+        self.recency.touch(slot, Rank::Ended);
+    }
+
+    /// Ends the flow whose reset is longest past, if that is long enough.
+    fn end_reset(&mut self, now: Now<'_>, queue: &mut Queue) {
+        let Some(slot) = self.recency.oldest_of(Rank::Reset) else { return };
+        let reset_at = self.slots.get(index(slot)).map_or(0, |flow| flow.reset_at);
+        if self.packets - reset_at > RESET_LINGER {
+            self.finish(slot, EndReason::Reset, now, queue);
+        }
+    }
+
+    /// Gives up holes, those that have been waited for longest first, until all that waits is within the limit.
+    fn make_room(&mut self, now: Now<'_>, limits: &Limits, queue: &mut Queue) {
+        while self.waiting > limits.waiting {
+            let Some(slot) = self.waiting_flows.pop_front() else { return };
+            let Some(flow) = self.slots.get_mut(index(slot)) else { continue };
+            flow.listed = false;
+            let cost = flow.cost();
+            flow.give_up_waiting(now, queue);
+            self.waiting = self.waiting - cost + flow.cost();
+        }
+    }
+}
+
+impl Flow {
+    fn direction(&self, from_low: bool) -> Direction {
+        if from_low == self.client_is_low {
+            Direction::ClientToServer
+        } else {
+            Direction::ServerToClient
+        }
+    }
+
+    fn cost(&self) -> usize {
+        self.client.cost() + self.server.cost()
+    }
+
+    /// The stream of that direction and where its events go.
+    fn stream<'a, 'p>(
+        &'a mut self,
+        direction: Direction,
+        now: Now<'p>,
+        queue: &'a mut Queue,
+    ) -> (&'a mut Stream, Out<'a, 'p>) {
+        let Now { origin, whole } = now;
+        let out = Out { queue, flow: self.id, direction, origin, whole };
+        (self.stream_mut(direction), out)
+    }
+
+    fn stream_mut(&mut self, direction: Direction) -> &mut Stream {
+        match direction {
+            Direction::ClientToServer => &mut self.client,
+            Direction::ServerToClient => &mut self.server,
+        }
+    }
+
+    /// Returns whether the segment brought new bytes.
+    fn segment(
+        &mut self,
+        from_low: bool,
+        segment: &Segment<'_>,
+        now: Now<'_>,
+        limits: &Limits,
+        queue: &mut Queue,
+    ) -> bool {
+        let direction = self.direction(from_low);
+        if segment.syn {
+            self.stream_mut(direction).open(segment);
+        }
+        if let Some(ack) = segment.ack {
+            self.acknowledge(direction.opposite(), ack, limits, now, queue);
+        }
+        let mut news = false;
+        if !segment.rst && (segment.len() > 0 || segment.fin) {
+            let until = match self.hold {
+                None => u64::MAX,
+                Some(hold) if hold.direction == direction => hold.target,
+                Some(_) => 0,
+            };
+            let (stream, mut out) = self.stream(direction, now, queue);
+            news = stream.receive(segment, until, &mut out);
+            self.release_if_due(now, queue);
+            self.bound(direction, limits, now, queue);
+        }
+        news
+    }
+
+    /// The receiver of `direction` has everything before `ack`.
+    fn acknowledge(
+        &mut self,
+        direction: Direction,
+        ack: u32,
+        limits: &Limits,
+        now: Now<'_>,
+        queue: &mut Queue,
+    ) {
+        self.stream_mut(direction).acknowledge(ack);
+        if let Some(hold) = &mut self.hold {
+            hold.patience = hold.patience.saturating_sub(1);
+        } else {
+            let stream = self.stream_mut(direction);
+            let Some(target) = stream.acknowledged_hole() else { return };
+            let patience = if stream.give_up_acknowledged() { 0 } else { limits.patience };
+            self.hold = Some(Hold { direction, target, patience });
+        }
+        self.release_if_due(now, queue);
+    }
+
+    /// Ends the hold if the bytes have come or have had their time.
+    fn release_if_due(&mut self, now: Now<'_>, queue: &mut Queue) {
+        let Some(Hold { direction, target, patience }) = self.hold else { return };
+        let (stream, mut out) = self.stream(direction, now, queue);
+        if patience > 0 && stream.next() < target {
+            return;
+        }
+        while stream.next() < target {
+            if !stream.skip_hole(target, GapCause::Acknowledged, &mut out)
+                && !stream.deliver_one(&mut out)
+            {
+                break;
+            }
+        }
+        self.hold = None;
+        self.deliver(None, now, queue);
+    }
+
+    /// Delivers what waits in both streams in the order of capture; with `cause`, holes and all.
+    fn deliver(&mut self, cause: Option<GapCause>, now: Now<'_>, queue: &mut Queue) {
+        let ready = |stream: &Stream| match stream.waiting() {
+            Some((origin, next)) if next || cause.is_some() => Some(origin),
+            _ => None,
+        };
+        loop {
+            let direction = match (ready(&self.client), ready(&self.server)) {
+                (None, None) => return,
+                (Some(client), Some(server)) if server < client => Direction::ServerToClient,
+                (Some(_), _) => Direction::ClientToServer,
+                (None, Some(_)) => Direction::ServerToClient,
+            };
+            let (stream, mut out) = self.stream(direction, now, queue);
+            if let Some(cause) = cause {
+                stream.skip_hole(u64::MAX, cause, &mut out);
+            }
+            stream.deliver_one(&mut out);
+        }
+    }
+
+    /// Gives up holes of a stream until what waits in it is within the limit.
+    fn bound(&mut self, direction: Direction, limits: &Limits, now: Now<'_>, queue: &mut Queue) {
+        if self.stream_mut(direction).cost() <= limits.waiting_per_stream {
+            return;
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.patience = 0;
+            self.release_if_due(now, queue);
+        }
+        let (stream, mut out) = self.stream(direction, now, queue);
+        while stream.cost() > limits.waiting_per_stream {
+            stream.skip_hole(u64::MAX, GapCause::Bound, &mut out);
+            stream.deliver(u64::MAX, &mut out);
+        }
+    }
+
+    fn give_up_waiting(&mut self, now: Now<'_>, queue: &mut Queue) {
+        self.hold = None;
+        self.deliver(Some(GapCause::Bound), now, queue);
+    }
+
+    fn finish(&mut self, now: Now<'_>, queue: &mut Queue) {
+        self.hold = None;
+        self.deliver(Some(GapCause::FlowEnd), now, queue);
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            let (stream, mut out) = self.stream(direction, now, queue);
+            let end = stream.known_end();
+            stream.skip_hole(end, GapCause::FlowEnd, &mut out);
+        }
+    }
+}
+
+impl Key {
+    /// And whether the source is the lower end.
+    fn new(source: SocketAddr, destination: SocketAddr) -> (Self, bool) {
+        let bits = |address: SocketAddr| match address.ip() {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        let (from, to) = ((bits(source), source.port()), (bits(destination), destination.port()));
+        let from_low = from <= to;
+        let (low, high) = if from_low { (from, to) } else { (to, from) };
+        let key = Self {
+            low: low.0,
+            high: high.0,
+            low_port: low.1,
+            high_port: high.1,
+            v6: source.is_ipv6(),
+        };
+        (key, from_low)
+    }
+}
+
+/// Who is the client: the sender of the SYN, else who has the higher port.
+fn endpoints(source: SocketAddr, destination: SocketAddr, segment: &Segment<'_>) -> Endpoints {
+    let from_client = match (segment.syn, segment.ack) {
+        (true, None) => true,
+        (true, Some(_)) => false,
+        (false, _) => source.port() >= destination.port(),
+    };
+    let (client, server) = if from_client { (source, destination) } else { (destination, source) };
+    Endpoints { client, server, guessed: !segment.syn }
+}

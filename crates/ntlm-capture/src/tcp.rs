@@ -1,0 +1,319 @@
+//! One direction of a TCP connection: segments in, its bytes in order out.
+
+use etherparse::TcpHeaderSlice;
+
+use crate::{
+    bytes::wide,
+    event::{Conflict, Direction, Event, FlowId, Gap, GapCause, Notice, NoticeKind, Origin},
+    ip::Payload,
+    queue::{Bytes, Pending, Queue, Whole},
+    store::{Content, Piece, Store},
+};
+
+/// No window is larger (RFC 7323 2.3), so nothing that belongs to a connection is further away.
+const WINDOW: i64 = 1 << 30;
+
+/// How far before the first captured byte an acknowledgement may tell that the stream began.
+const REORDERED_START: u32 = 1 << 20;
+
+/// What reassembly needs of a TCP header, and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) seq: u32,
+    pub(crate) ack: Option<u32>,
+    pub(crate) syn: bool,
+    pub(crate) fin: bool,
+    pub(crate) rst: bool,
+    /// As far as they were captured.
+    pub(crate) bytes: &'a [u8],
+    /// How many more there were.
+    pub(crate) missing: u64,
+}
+
+impl<'a> Segment<'a> {
+    /// `None` if the header is cut short or wrong.
+    pub(crate) fn parse(payload: Payload<'a>) -> Option<Self> {
+        let header = TcpHeaderSlice::from_slice(payload.bytes).ok()?;
+        Some(Self {
+            source_port: header.source_port(),
+            destination_port: header.destination_port(),
+            seq: header.sequence_number(),
+            ack: header.ack().then(|| header.acknowledgment_number()),
+            syn: header.syn(),
+            fin: header.fin(),
+            rst: header.rst(),
+            bytes: payload.bytes.get(header.slice().len()..)?,
+            missing: wide(payload.missing),
+        })
+    }
+
+    /// Bytes of the stream on the wire.
+    pub(crate) fn len(&self) -> u64 {
+        wide(self.bytes.len()) + self.missing
+    }
+
+    /// Where its first byte is in sequence; a SYN takes one.
+    fn first_seq(&self) -> u32 {
+        self.seq.wrapping_add(self.syn.into())
+    }
+}
+
+/// Where events of one stream go.
+pub(crate) struct Out<'a, 'p> {
+    pub(crate) queue: &'a mut Queue,
+    pub(crate) flow: FlowId,
+    pub(crate) direction: Direction,
+    /// The current packet.
+    pub(crate) origin: Origin,
+    pub(crate) whole: Whole<'p>,
+}
+
+impl Out<'_, '_> {
+    fn event(&mut self, event: Event<'static>) {
+        self.queue.push_back(Pending::Event(event));
+    }
+
+    fn data(&mut self, offset: u64, origin: Origin, bytes: Bytes) {
+        let (flow, direction) = (self.flow, self.direction);
+        self.queue.push_back(Pending::Data { flow, direction, offset, origin, bytes });
+    }
+
+    fn gap(&mut self, offset: u64, length: u64, cause: GapCause) {
+        let Self { flow, direction, origin, .. } = *self;
+        self.event(Event::Gap(Gap { flow, direction, offset, length, cause, origin }));
+    }
+
+    fn notice(&mut self, kind: NoticeKind) {
+        self.event(Event::Notice(Notice { kind, origin: self.origin }));
+    }
+}
+
+/// What is known of one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    start: Start,
+    /// The sequence number of the byte at `next`.
+    next_seq: u32,
+    /// Position of the next byte to deliver.
+    next: u64,
+    /// The peer has acknowledged everything before.
+    acked: u64,
+    /// Lost bytes up to here have had their time to come.
+    given_up: u64,
+    /// Position of the end, once a FIN came.
+    fin: Option<u64>,
+    /// What came out of order.
+    store: Store,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Start {
+    #[default]
+    Unknown,
+    /// The peer has acknowledged up to this sequence number before anything came.
+    Hint(u32),
+    /// From the first byte that was captured, of the connection's midst.
+    Midway,
+    Syn,
+}
+
+impl Stream {
+    /// Whether a SYN with this segment's sequence number begins another connection than this one's.
+    pub(crate) fn is_other_start(&self, segment: &Segment<'_>) -> bool {
+        let next = u32::try_from(self.next & 0xffff_ffff).unwrap_or_default();
+        let start_seq = self.next_seq.wrapping_sub(next);
+        matches!(self.start, Start::Midway | Start::Syn) && segment.first_seq() != start_seq
+    }
+
+    pub(crate) fn open(&mut self, segment: &Segment<'_>) {
+        if let Start::Unknown | Start::Hint(_) = self.start {
+            self.next_seq = segment.first_seq();
+        }
+        self.start = Start::Syn;
+    }
+
+    /// The peer acknowledged everything before `ack`.
+    pub(crate) fn acknowledge(&mut self, ack: u32) {
+        match self.start {
+            Start::Unknown => self.start = Start::Hint(ack),
+            Start::Hint(_) => {}
+            Start::Midway | Start::Syn => {
+                let distance = distance(self.next_seq, ack);
+                if (1..WINDOW).contains(&distance) {
+                    self.acked = self.acked.max(self.next.saturating_add_signed(distance));
+                }
+            }
+        }
+    }
+
+    /// Up to where the peer has bytes of this stream that the capture did not bring yet.
+    pub(crate) fn acknowledged_hole(&self) -> Option<u64> {
+        if self.acked <= self.next {
+            return None;
+        }
+        let target = self.known_lost_end();
+        (target > self.next).then_some(target)
+    }
+
+    /// How far the peer's acknowledgement proves that there were bytes. A FIN is acknowledged like one, so the
+    /// last is none for certain unless something lies beyond.
+    fn known_lost_end(&self) -> u64 {
+        match self.fin {
+            Some(fin) => self.acked.min(fin),
+            None if self.store.end() >= self.acked => self.acked,
+            None => self.acked - 1,
+        }
+    }
+
+    /// Whether what is acknowledged has had its time to come. Afterwards it has.
+    pub(crate) fn give_up_acknowledged(&mut self) -> bool {
+        std::mem::replace(&mut self.given_up, self.acked) >= self.acked
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Memory in use for waiting bytes.
+    pub(crate) fn cost(&self) -> usize {
+        self.store.cost()
+    }
+
+    /// All bytes up to the FIN have been told.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.fin.is_some_and(|fin| self.next >= fin)
+    }
+
+    /// Takes the bytes of a segment, and delivers no piece that starts at `until` or later. Returns whether there
+    /// were new ones.
+    pub(crate) fn receive(
+        &mut self,
+        segment: &Segment<'_>,
+        until: u64,
+        out: &mut Out<'_, '_>,
+    ) -> bool {
+        let seq = segment.first_seq();
+        match self.start {
+            Start::Unknown => (self.start, self.next_seq) = (Start::Midway, seq),
+            Start::Hint(hint) => {
+                self.start = Start::Midway;
+                let known = (0..REORDERED_START).contains(&seq.wrapping_sub(hint));
+                self.next_seq = if known { hint } else { seq };
+            }
+            Start::Midway | Start::Syn => {}
+        }
+
+        let distance = distance(self.next_seq, seq);
+        if !(-WINDOW..WINDOW).contains(&distance) {
+            if segment.len() > 0 {
+                out.notice(NoticeKind::SequenceOutOfWindow);
+            }
+            return false;
+        }
+        // What was delivered already comes off the front.
+        let old = u64::try_from(-distance).unwrap_or_default();
+        let start = match self.next.checked_add_signed(distance) {
+            Some(start) => start,
+            None => {
+                if segment.len() > 1 && self.start == Start::Midway {
+                    out.notice(NoticeKind::BeforeStart);
+                }
+                0
+            }
+        };
+        let end = self.next.saturating_add_signed(distance.saturating_add_unsigned(segment.len()));
+        if segment.fin && self.fin.is_none() && end >= self.next {
+            self.fin = Some(end);
+        }
+        if end <= self.next || segment.len() == 0 {
+            return false;
+        }
+        let start = start.max(self.next);
+        let old_bytes = usize::try_from(old).unwrap_or(usize::MAX).min(segment.bytes.len());
+        let bytes = segment.bytes.get(old_bytes..).unwrap_or_default();
+        let cut = segment.missing.min(end - start);
+
+        let nothing_within = self.store.first().is_none_or(|(first, _)| first >= end);
+        if start == self.next && start < until && nothing_within {
+            if !bytes.is_empty() {
+                let refer = out.whole.refer(bytes);
+                out.data(start, out.origin, refer);
+                self.advance(wide(bytes.len()));
+            }
+            if cut > 0 {
+                out.gap(self.next, cut, GapCause::Cut);
+                self.advance(cut);
+            }
+        } else if let Some(offset) = self.store.insert(start, bytes, cut, out.origin) {
+            let Out { flow, direction, origin, .. } = *out;
+            out.event(Event::Conflict(Conflict { flow, direction, offset, origin }));
+        }
+        self.deliver(until, out);
+        true
+    }
+
+    /// The frame of the first waiting bytes, and whether they are next.
+    pub(crate) fn waiting(&self) -> Option<(Origin, bool)> {
+        self.store.first().map(|(start, piece)| (piece.origin, start <= self.next))
+    }
+
+    /// Delivers waiting pieces that are next and start before `until`.
+    pub(crate) fn deliver(&mut self, until: u64, out: &mut Out<'_, '_>) {
+        while self.next < until && self.deliver_one(out) {}
+    }
+
+    /// Delivers one waiting piece if it is next.
+    pub(crate) fn deliver_one(&mut self, out: &mut Out<'_, '_>) -> bool {
+        match self.store.first() {
+            Some((start, _)) if start <= self.next => {}
+            _ => return false,
+        }
+        let Some((start, Piece { origin, content })) = self.store.pop_first() else { return false };
+        debug_assert_eq!(start, self.next);
+        match content {
+            Content::Bytes(bytes) => {
+                let length = wide(bytes.len());
+                out.data(self.next, origin, Bytes::Kept(bytes));
+                self.advance(length);
+            }
+            Content::Cut(length) => {
+                out.gap(self.next, length, GapCause::Cut);
+                self.advance(length);
+            }
+        }
+        true
+    }
+
+    /// Declares lost what is missing before the first waiting bytes, but nothing from `end` on.
+    pub(crate) fn skip_hole(&mut self, end: u64, cause: GapCause, out: &mut Out<'_, '_>) -> bool {
+        let end = self.store.first().map_or(end, |(start, _)| start.min(end));
+        if end <= self.next {
+            return false;
+        }
+        out.gap(self.next, end - self.next, cause);
+        self.advance(end - self.next);
+        true
+    }
+
+    /// Where the stream ends for all that is known, once nothing waits any more.
+    pub(crate) fn known_end(&self) -> u64 {
+        match self.fin {
+            Some(fin) => fin,
+            None if self.acked > self.next => self.known_lost_end(),
+            None => self.next,
+        }
+    }
+
+    fn advance(&mut self, count: u64) {
+        self.next += count;
+        let count = u32::try_from(count & 0xffff_ffff).unwrap_or_default();
+        self.next_seq = self.next_seq.wrapping_add(count);
+    }
+}
+
+/// From one sequence number to another, the shorter way round.
+fn distance(from: u32, to: u32) -> i64 {
+    to.wrapping_sub(from).cast_signed().into()
+}
