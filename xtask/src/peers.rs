@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Outcome;
-use crate::process::{LONG, SHORT, cargo, output, program, run as execute};
+use crate::process::{LONG, cargo, output, program, run as execute};
 use crate::workspace::{is_ci, root, target_dir};
 
 /// Where the peers are, as testing/peers/setup says.
@@ -18,7 +18,7 @@ const LEVELS: &[Option<&str>] = &[None, Some("0"), Some("1"), Some("2")];
 /// Installs the peers; quick when they are there.
 pub(crate) fn install() -> Result<Peers, String> {
     let mut setup = program(root().join("testing/peers/setup"));
-    let printed = output(setup.arg(target_dir().join("peers")), SHORT)?;
+    let printed = output(setup.arg(target_dir().join("peers")), LONG)?;
     let value = |key: &str| {
         let found = printed.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         found.map(str::to_owned).ok_or(format!("testing/peers/setup printed no {key}"))

@@ -115,3 +115,36 @@ fn shown(command: &Command) -> String {
     let words = std::iter::once(name).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_returned() {
+        let text = output(program("sh").args(["-c", "echo 'a b'"]), SHORT).unwrap();
+        assert_eq!(text, "a b\n");
+    }
+
+    #[test]
+    fn failure_names_the_command() {
+        let why = run(program("sh").args(["-c", "exit 3"]), SHORT).unwrap_err();
+        assert!(why.contains("sh -c exit 3"), "{why}");
+    }
+
+    #[test]
+    fn what_hangs_is_ended_with_its_children() {
+        let note = std::env::temp_dir().join(format!("xtask-test-{}", std::process::id()));
+        let mut command = program("sh");
+        command.args(["-c", "sleep 60 & echo $! > \"$0\"; wait"]).arg(&note);
+        let why = run(&mut command, Duration::from_millis(500)).unwrap_err();
+        assert!(why.contains("not done after"), "{why}");
+        let grandchild = fs::read_to_string(&note).unwrap();
+        fs::remove_file(&note).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        // Gone, or ended and not yet collected by whoever inherited it: then it has no arguments.
+        let arguments =
+            fs::read(format!("/proc/{}/cmdline", grandchild.trim())).unwrap_or_default();
+        assert!(arguments.is_empty());
+    }
+}
