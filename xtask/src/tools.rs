@@ -32,7 +32,7 @@ fn cpp_compiler() -> Outcome {
     Ok(())
 }
 
-/// Built without optimisation: it runs once a day for a second, and compiles in half the time.
+/// Built without optimisation: it runs for a second, and compiles in half the time.
 fn cargo_deny() -> Outcome {
     let found = output(&mut cargo("deny --version"), SHORT);
     if found.is_ok_and(|version| version.split_whitespace().nth(1) == Some(CARGO_DENY)) {
