@@ -280,6 +280,24 @@ fn drops_and_disorder_together() {
     (0..SEEDS).for_each(|seed| run(seed, fate, &limits));
 }
 
+#[test]
+fn what_is_in_order_stays_in_order_across_streams_and_flows() {
+    let calm = Fate { repeat: 10, fragment: 0, drop: 0, displace: 0 };
+    for seed in 0..SEEDS {
+        let mut random = Random(seed);
+        let connections = [1, 2, 3].map(|number| connection(&mut random, number));
+        let (pcap, _) = file(&mut random, calm, &connections);
+        let mut capture = Capture::new(&pcap.bytes[..], Limits::default());
+        let mut last = 0;
+        while let Some(event) = capture.next_event().unwrap() {
+            if let Event::Data(data) = event {
+                assert!(data.origin.frame > last, "seed {seed} frame {last}");
+                last = data.origin.frame;
+            }
+        }
+    }
+}
+
 /// Flips bytes all over a file; nothing may panic or hang, whatever comes out.
 #[test]
 fn damage_does_no_harm() {
