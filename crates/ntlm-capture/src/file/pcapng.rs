@@ -1,6 +1,6 @@
 use std::{io::Read, ops::Range};
 
-use super::{Captured, check_length, require};
+use super::captured::{Captured, check_length, require};
 use crate::{
     buffer::Buffer,
     bytes::{Order, index, wide},
