@@ -62,7 +62,7 @@ impl<R: Read> Buffer<R> {
         while self.end < count {
             if self.end == self.bytes.len() {
                 // By what has arrived, not by what was claimed.
-                self.bytes.resize(self.bytes.len() * 2, 0);
+                self.bytes.resize(count.min(self.bytes.len() * 2), 0);
             }
             let room = self.bytes.get_mut(self.end..).unwrap_or_default();
             let read = match &mut self.gzip {

@@ -53,7 +53,7 @@ pub struct Capture<F, R> {
 pub struct Totals {
     /// Packets, of all files.
     pub packets: u64,
-    /// Those among them which carry neither TCP nor UDP, or are of an unknown kind of link.
+    /// Those among them which carry neither TCP nor UDP, or of which that cannot be told.
     pub other_packets: u64,
     /// Packet bytes as captured.
     pub bytes: u64,

@@ -1,15 +1,18 @@
 //! Capture files: which format, and packets and blocks out of it.
 
+mod captured;
 mod pcap;
 mod pcapng;
 
 use std::{io::Read, ops::Range};
 
+use captured::Captured;
+
 use crate::{
     buffer::Buffer,
-    bytes::{Order, wide},
-    error::{CaptureError, Part, Problem},
-    event::{Origin, Timestamp},
+    bytes::Order,
+    error::{CaptureError, Problem},
+    event::Origin,
     limits::Limits,
     link::LinkType,
 };
@@ -44,16 +47,6 @@ pub(crate) struct Packet {
     /// On the wire; may be more than was captured.
     pub(crate) original_len: u32,
     pub(crate) bytes: Range<usize>,
-}
-
-/// What the formats make of a packet: all but its number.
-struct Captured {
-    time: Option<Timestamp>,
-    link_type: LinkType,
-    interface: u32,
-    first: bool,
-    original_len: u32,
-    bytes: Range<usize>,
 }
 
 impl<R: Read> File<R> {
@@ -107,25 +100,4 @@ fn recognize<R: Read>(buffer: &mut Buffer<R>) -> Result<Format, Problem> {
         return Ok(Format::PcapNg(pcapng::PcapNg::new()));
     }
     pcap::Pcap::read(buffer, magic).map(Format::Pcap)
-}
-
-/// Makes sure that `length` bytes of `part` are there.
-fn require<R: Read>(buffer: &mut Buffer<R>, part: Part, length: usize) -> Result<(), Problem> {
-    let found = buffer.fill(length)?;
-    if found < length {
-        return Err(Problem::Truncated { part, expected: wide(length), found: wide(found) });
-    }
-    Ok(())
-}
-
-/// Refuses a length beyond what any capture has, before anything is read by it.
-fn check_length(part: Part, length: usize, limits: &Limits) -> Result<(), Problem> {
-    if length > limits.packet {
-        return Err(Problem::AbsurdLength {
-            part,
-            length: wide(length),
-            limit: wide(limits.packet),
-        });
-    }
-    Ok(())
 }

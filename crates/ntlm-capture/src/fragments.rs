@@ -1,4 +1,7 @@
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use foldhash::fast::RandomState;
 
@@ -17,6 +20,8 @@ const LONGEST: u64 = 65_535;
 #[derive(Default)]
 pub(crate) struct Fragments {
     partial: HashMap<Key, Partial, RandomState>,
+    /// The same by serial number, which is by age.
+    by_age: BTreeMap<u64, Key>,
     cost: usize,
     serial: u64,
 }
@@ -79,13 +84,16 @@ impl Fragments {
             self.give_up(key, &mut notice);
         }
 
-        self.serial += 1;
-        let partial = self.partial.entry(key).or_insert_with(|| Partial {
-            serial: self.serial,
-            first: origin,
-            protocol: payload.protocol,
-            store: Store::default(),
-            length: None,
+        let partial = self.partial.entry(key).or_insert_with(|| {
+            self.serial += 1;
+            self.by_age.insert(self.serial, key);
+            Partial {
+                serial: self.serial,
+                first: origin,
+                protocol: payload.protocol,
+                store: Store::default(),
+                length: None,
+            }
         });
         if start == 0 {
             partial.protocol = payload.protocol;
@@ -105,8 +113,7 @@ impl Fragments {
         self.cost = self.cost - cost + partial.store.cost();
 
         if let Some(length) = partial.length.filter(|length| partial.store.covers(*length)) {
-            let mut done = self.partial.remove(&key)?;
-            self.cost -= done.store.cost();
+            let mut done = self.remove(key)?;
             datagram.clear();
             while let Some((_, piece)) = done.store.pop_first() {
                 if let Content::Bytes(bytes) = piece.content {
@@ -126,16 +133,21 @@ impl Fragments {
 
     /// Gives up the datagram whose first fragment came first; false if there is none.
     pub(crate) fn give_up_oldest(&mut self, notice: impl FnMut(Notice)) -> bool {
-        let oldest =
-            self.partial.iter().min_by_key(|(_, partial)| partial.serial).map(|(key, _)| *key);
+        let oldest = self.by_age.first_key_value().map(|(_, key)| *key);
         oldest.map(|key| self.give_up(key, notice)).is_some()
     }
 
     fn give_up(&mut self, key: Key, mut notice: impl FnMut(Notice)) {
-        if let Some(partial) = self.partial.remove(&key) {
-            self.cost -= partial.store.cost();
+        if let Some(partial) = self.remove(key) {
             notice(Notice { kind: NoticeKind::FragmentsIncomplete, origin: partial.first });
         }
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Partial> {
+        let partial = self.partial.remove(&key)?;
+        self.by_age.remove(&partial.serial);
+        self.cost -= partial.store.cost();
+        Some(partial)
     }
 }
 
@@ -204,6 +216,7 @@ mod tests {
         assert_eq!(r.add(2, 8, b"", false), Some(&b"anothers"[..]));
         assert_eq!(r.notices, []);
         assert_eq!(r.fragments.cost, 0);
+        assert!(r.fragments.by_age.is_empty());
     }
 
     #[test]

@@ -133,3 +133,91 @@ pub(crate) fn extensions(payload: Payload<'_>) -> Option<(Payload<'_>, Option<Fr
         bytes = bytes.get(index(header_len)..)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v4_packet(total_len: u16, flags_and_offset: u16, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0];
+        packet.extend(total_len.to_be_bytes());
+        packet.extend([0x12, 0x34]);
+        packet.extend(flags_and_offset.to_be_bytes());
+        packet.extend([64, TCP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        packet.extend(payload);
+        packet
+    }
+
+    fn v6_packet(payload_len: u16, next_header: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x60, 0, 0, 0];
+        packet.extend(payload_len.to_be_bytes());
+        packet.extend([next_header, 64]);
+        packet.extend([0; 32]);
+        packet.extend(payload);
+        packet
+    }
+
+    #[test]
+    fn the_length_decides_what_is_padding_and_what_is_missing() {
+        let payload = |total_len, wire_len| {
+            let packet = v4_packet(total_len, 0, b"payload");
+            parse(&packet, wire_len)
+                .map(|packet| (packet.payload.bytes.to_vec(), packet.payload.missing))
+        };
+        assert_eq!(payload(27, 27), Some((b"payload".to_vec(), 0)));
+        assert_eq!(payload(23, 27), Some((b"pay".to_vec(), 0)));
+        assert_eq!(payload(30, 30), Some((b"payload".to_vec(), 3)));
+        assert_eq!(payload(0, 27), Some((b"payload".to_vec(), 0)));
+        assert_eq!(payload(0, 40), Some((b"payload".to_vec(), 13)));
+        assert_eq!(payload(19, 27), None);
+
+        let payload = |payload_len, wire_len| {
+            let packet = v6_packet(payload_len, TCP, b"payload");
+            parse(&packet, wire_len)
+                .map(|packet| (packet.payload.bytes.to_vec(), packet.payload.missing))
+        };
+        assert_eq!(payload(7, 47), Some((b"payload".to_vec(), 0)));
+        assert_eq!(payload(3, 47), Some((b"pay".to_vec(), 0)));
+        assert_eq!(payload(9, 49), Some((b"payload".to_vec(), 2)));
+        assert_eq!(payload(0, 100_000), Some((b"payload".to_vec(), 100_000 - 47)));
+        assert_eq!(payload(0, 39), None);
+    }
+
+    #[test]
+    fn fragments_are_told_from_whole_datagrams() {
+        let fragment = |flags_and_offset| {
+            parse(&v4_packet(27, flags_and_offset, b"payload"), 27).unwrap().fragment
+        };
+        assert_eq!(fragment(0x4000), None);
+        let first = Fragment { identification: 0x1234, offset: 0, more: true };
+        assert_eq!(fragment(0x2000), Some(first));
+        assert_eq!(fragment(3), Some(Fragment { offset: 24, more: false, ..first }));
+
+        let packet = v6_packet(15, 44, &[&[TCP, 0, 0, 25, 0, 0, 0, 7][..], b"payload"].concat());
+        let packet = parse(&packet, packet.len()).unwrap();
+        assert_eq!(packet.fragment, Some(Fragment { identification: 7, offset: 24, more: true }));
+        assert_eq!((packet.payload.protocol, packet.payload.bytes), (TCP, &b"payload"[..]));
+    }
+
+    #[test]
+    fn extension_headers_are_followed() {
+        let chain = [&[60, 0, 0, 0, 0, 0, 0, 0][..], &[UDP, 1], &[0; 14], b"payload"].concat();
+        let packet = v6_packet(31, 0, &chain);
+        let packet = parse(&packet, packet.len()).unwrap();
+        assert_eq!((packet.payload.protocol, packet.payload.bytes), (UDP, &b"payload"[..]));
+        assert_eq!(packet.fragment, None);
+    }
+
+    #[test]
+    fn headers_cut_short_are_none() {
+        let chain = [&[60, 0, 0, 0, 0, 0, 0, 0][..], &[TCP, 1], &[0; 14]].concat();
+        let whole = v6_packet(24, 0, &chain);
+        for length in 0..whole.len() {
+            assert_eq!(parse(&whole[..length], whole.len()), None);
+        }
+        for length in 0..20 {
+            assert_eq!(parse(&v4_packet(27, 0, b"")[..length], 27), None);
+        }
+        assert_eq!(parse(&[0x50; 40], 40), None);
+    }
+}

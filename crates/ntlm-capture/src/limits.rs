@@ -1,6 +1,6 @@
 /// Bounds on what one [`Capture`](crate::Capture) holds at a time, whatever its input claims.
 ///
-/// With the defaults that is less than 80 MiB in the worst case, and under 2 MiB for a handful of flows in order.
+/// With the defaults that is less than 100 MiB in the worst case, and less than 1 MiB for a handful of flows in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -13,7 +13,7 @@ pub struct Limits {
     pub flows: usize,
     /// Bytes that one direction of a flow may hold back while it waits for earlier ones: 4 MiB.
     pub waiting_per_stream: usize,
-    /// Bytes that all flows together may hold back: 32 MiB.
+    /// Bytes that all flows together may hold back: 16 MiB.
     pub waiting: usize,
     /// Packets of the same flow that may still bring bytes which the peer has acknowledged
     /// already: 16. Captures from several queues or interfaces do record an answer before its question.
@@ -34,7 +34,7 @@ impl Default for Limits {
             interfaces: 65_536,
             flows: 65_536,
             waiting_per_stream: 4 << 20,
-            waiting: 32 << 20,
+            waiting: 16 << 20,
             patience: 16,
             datagrams: 1024,
             fragments: 4 << 20,

@@ -5,11 +5,15 @@ use crate::{bytes::wide, event::Origin};
 /// Rough cost of keeping one piece, beside its bytes.
 const OVERHEAD: usize = 128;
 
+/// Rough cost of keeping any: the tree has room for eleven in its first node.
+const NODE: usize = 768;
+
 /// Pieces of a byte sequence that came before the ones they follow. They never overlap: the first copy stays.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     /// By where they start.
     pieces: BTreeMap<u64, Piece>,
+    /// Of the pieces alone.
     cost: usize,
 }
 
@@ -45,7 +49,7 @@ impl Piece {
 impl Store {
     /// Memory in use, in bytes.
     pub(crate) fn cost(&self) -> usize {
-        self.cost
+        if self.pieces.is_empty() { 0 } else { self.cost + NODE }
     }
 
     /// The first piece and where it starts.

@@ -317,3 +317,115 @@ impl Stream {
 fn distance(from: u32, to: u32) -> i64 {
     to.wrapping_sub(from).cast_signed().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client's stream whose first byte has the sequence number 100.
+    struct Test {
+        stream: Stream,
+        queue: Queue,
+        frame: u64,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            let mut stream = Stream::default();
+            stream.open(&Segment { syn: true, ..segment(99, b"") });
+            Self { stream, queue: Queue::new(), frame: 0 }
+        }
+
+        fn receive(&mut self, segment: &Segment<'_>, until: u64) -> Vec<(u64, Option<u64>)> {
+            self.frame += 1;
+            self.tell(|stream, out| {
+                stream.receive(segment, until, out);
+            })
+        }
+
+        /// Takes a step and says what comes out: the offset, and the length if it is a gap.
+        fn tell(
+            &mut self,
+            step: impl FnOnce(&mut Stream, &mut Out<'_, '_>),
+        ) -> Vec<(u64, Option<u64>)> {
+            let mut out = Out {
+                queue: &mut self.queue,
+                flow: FlowId { serial: 1, slot: 0 },
+                direction: Direction::ClientToServer,
+                origin: Origin { file: 0, frame: self.frame, time: None },
+                whole: Whole::Packet(b""),
+            };
+            step(&mut self.stream, &mut out);
+            let told = self.queue.drain(..).map(|pending| match pending {
+                Pending::Data { offset, .. } => (offset, None),
+                Pending::Event(Event::Gap(gap)) => (gap.offset, Some(gap.length)),
+                _ => panic!("neither data nor gap"),
+            });
+            told.collect()
+        }
+    }
+
+    fn segment(seq: u32, bytes: &[u8]) -> Segment<'_> {
+        Segment {
+            source_port: 1,
+            destination_port: 2,
+            seq,
+            ack: None,
+            syn: false,
+            fin: false,
+            rst: false,
+            bytes,
+            missing: 0,
+        }
+    }
+
+    #[test]
+    fn nothing_is_delivered_from_until_on() {
+        let mut test = Test::new();
+        assert_eq!(test.receive(&segment(103, b"def"), 3), []);
+        assert_eq!(test.receive(&segment(100, b"abc"), 3), [(0, None)]);
+        assert_eq!(test.tell(|stream, out| stream.deliver(u64::MAX, out)), [(3, None)]);
+        assert_eq!(test.receive(&segment(106, b"ghi"), 0), []);
+        assert_eq!(
+            test.stream.waiting().map(|(origin, next)| (origin.frame, next)),
+            Some((3, true))
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_proves_bytes_but_for_a_fin() {
+        let mut test = Test::new();
+        test.stream.acknowledge(100);
+        assert_eq!(test.stream.acknowledged_hole(), None);
+        test.stream.acknowledge(101);
+        assert_eq!(test.stream.acknowledged_hole(), None);
+        test.stream.acknowledge(104);
+        assert_eq!(test.stream.acknowledged_hole(), Some(3));
+        test.receive(&segment(104, b"x"), u64::MAX);
+        assert_eq!(test.stream.acknowledged_hole(), Some(4));
+        test.receive(&Segment { fin: true, ..segment(102, b"") }, u64::MAX);
+        assert_eq!(test.stream.acknowledged_hole(), Some(2));
+    }
+
+    #[test]
+    fn an_acknowledgement_from_nowhere_proves_nothing() {
+        let mut test = Test::new();
+        test.stream.acknowledge(100 + (1 << 30));
+        test.stream.acknowledge(50);
+        assert_eq!(test.stream.acknowledged_hole(), None);
+    }
+
+    #[test]
+    fn holes_are_skipped_one_at_a_time() {
+        let mut test = Test::new();
+        test.receive(&segment(102, b"c"), u64::MAX);
+        test.receive(&segment(105, b"f"), u64::MAX);
+        let skip = |stream: &mut Stream, out: &mut Out<'_, '_>| {
+            stream.skip_hole(u64::MAX, GapCause::Bound, out);
+            stream.deliver(u64::MAX, out);
+        };
+        assert_eq!(test.tell(skip), [(0, Some(2)), (2, None)]);
+        assert_eq!(test.tell(skip), [(3, Some(2)), (5, None)]);
+        assert_eq!(test.stream.cost(), 0);
+    }
+}

@@ -1,6 +1,6 @@
 use std::{io::Read, ops::Range};
 
-use super::{Captured, check_length, require};
+use super::captured::{Captured, check_length, require};
 use crate::{
     buffer::Buffer,
     bytes::{Order, index, wide},
@@ -277,5 +277,273 @@ impl Resolution {
             0 => 10_u128.checked_pow(exponent).map_or(Self::Instant, Self::PerSecond),
             _ => Self::PerSecond(1 << exponent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::CaptureError,
+        file::{File, Record},
+    };
+
+    /// Writes sections in one byte order.
+    struct Writer {
+        order: Order,
+        bytes: Vec<u8>,
+    }
+
+    impl Writer {
+        fn new(order: Order) -> Self {
+            let mut writer = Self { order, bytes: Vec::new() };
+            writer.section();
+            writer
+        }
+
+        fn u16(&self, value: u16) -> [u8; 2] {
+            if self.order == Order::Big { value.to_be_bytes() } else { value.to_le_bytes() }
+        }
+
+        fn u32(&self, value: u32) -> [u8; 4] {
+            if self.order == Order::Big { value.to_be_bytes() } else { value.to_le_bytes() }
+        }
+
+        fn block(&mut self, kind: u32, body: &[u8]) {
+            let padded = body.len().next_multiple_of(4);
+            let length = self.u32(u32::try_from(padded + FRAMING).unwrap());
+            self.bytes.extend(self.u32(kind));
+            self.bytes.extend(length);
+            self.bytes.extend(body);
+            self.bytes.extend(vec![0; padded - body.len()]);
+            self.bytes.extend(length);
+        }
+
+        fn section(&mut self) {
+            let mut body = self.u32(0x1a2b_3c4d).to_vec();
+            body.extend([self.u16(1), self.u16(0)].concat());
+            body.extend([0xff; 8]);
+            self.block(SECTION_HEADER_TYPE, &body);
+        }
+
+        fn interface(&mut self, link_type: u16, snap_len: u32, options: &[(u16, &[u8])]) {
+            let mut body = [self.u16(link_type), [0; 2]].concat();
+            body.extend(self.u32(snap_len));
+            for (code, value) in options {
+                body.extend(
+                    [self.u16(*code), self.u16(u16::try_from(value.len()).unwrap())].concat(),
+                );
+                body.extend(*value);
+                body.resize(body.len().next_multiple_of(4), 0);
+            }
+            self.block(INTERFACE_DESCRIPTION, &body);
+        }
+
+        fn packet(&mut self, interface: u32, ticks: u64, original_len: u32, bytes: &[u8]) {
+            let (high, low) =
+                (u32::try_from(ticks >> 32).unwrap(), u32::try_from(ticks & 0xffff_ffff).unwrap());
+            let captured_len = u32::try_from(bytes.len()).unwrap();
+            let mut body = Vec::new();
+            for field in [interface, high, low, captured_len, original_len] {
+                body.extend(self.u32(field));
+            }
+            body.extend(bytes);
+            body.resize(body.len().next_multiple_of(4), 0);
+            body.extend([0; 4]); // opt_endofopt
+            self.block(ENHANCED_PACKET, &body);
+        }
+    }
+
+    /// Each record in a line, and how it ended.
+    fn read(file: &[u8]) -> (Vec<String>, Option<CaptureError>) {
+        let mut file = File::new(file, 0);
+        let mut lines = Vec::new();
+        loop {
+            match file.next(&Limits::default()) {
+                Ok(Some(Record::Packet(packet))) => {
+                    let time = packet.origin.time.map_or("-".to_owned(), |time| time.0.to_string());
+                    let bytes = String::from_utf8_lossy(file.bytes(packet.bytes)).into_owned();
+                    let first = if packet.first { "!" } else { "" };
+                    lines.push(format!(
+                        "#{} {time} {}:{}{first} {bytes} of {}",
+                        packet.origin.frame,
+                        packet.interface,
+                        packet.link_type.0,
+                        packet.original_len
+                    ));
+                }
+                Ok(Some(Record::Secrets { kind, bytes })) => {
+                    let bytes = String::from_utf8_lossy(file.bytes(bytes)).into_owned();
+                    lines.push(format!("secrets {kind:x} {bytes}"));
+                }
+                Ok(Some(Record::Names { records, .. })) => {
+                    lines.push(format!("names {:?}", file.bytes(records)));
+                }
+                Ok(None) => return (lines, None),
+                Err(error) => return (lines, Some(error)),
+            }
+        }
+    }
+
+    #[test]
+    fn sections_differ_in_byte_order_and_interfaces() {
+        let mut writer = Writer::new(Order::Big);
+        writer.interface(1, 0, &[]);
+        writer.interface(113, 0, &[(2, b"eth0"), (9, &[9]), (0, b"")]);
+        writer.packet(1, 5_000_000_001, 9, b"abc");
+        writer.packet(0, 1 << 32, 3, b"def");
+        let mut second = Writer::new(Order::Little);
+        second.interface(276, 0, &[]);
+        second.packet(0, 7, 2, b"gh");
+        second.packet(0, 8, 2, b"ij");
+        writer.bytes.extend(second.bytes);
+        let (lines, error) = read(&writer.bytes);
+        assert!(error.is_none());
+        assert_eq!(
+            lines,
+            [
+                "#1 5000000001 1:113! abc of 9",
+                "#2 4294967296000 0:1! def of 3",
+                "#3 7000 0:276! gh of 2",
+                "#4 8000 0:276 ij of 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_interface_has_its_clock() {
+        let mut writer = Writer::new(Order::Little);
+        let day = (-86_400_i64).to_le_bytes();
+        let minute = 60_i64.to_le_bytes();
+        for options in [
+            &[(9, &[0][..])][..],
+            &[(9, &[3]), (14, &minute)],
+            &[(9, &[12])],
+            &[(9, &[0x80 | 10])],
+            &[(9, &[100])],
+            &[(9, &[0xff])],
+            &[(14, &day)],
+        ] {
+            writer.interface(1, 0, options);
+        }
+        for interface in 0..7 {
+            writer.packet(interface, 2_000_000, 0, b"");
+        }
+        writer.packet(0, u64::MAX, 0, b"");
+        let times: Vec<_> = read(&writer.bytes)
+            .0
+            .iter()
+            .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            times,
+            [
+                "2000000000000000",
+                "2060000000000",
+                "2000",
+                "1953125000000",
+                "0",
+                "0",
+                "0",
+                "18446744073709551615"
+            ]
+        );
+    }
+
+    #[test]
+    fn older_packet_blocks_and_journal_entries_count() {
+        let mut writer = Writer::new(Order::Big);
+        writer.interface(101, 4, &[]);
+        writer.block(SIMPLE_PACKET, &[&[0, 0, 0, 9][..], b"abcd"].concat());
+        writer.block(SIMPLE_PACKET, &[&[0, 0, 0, 3][..], b"abc"].concat());
+        writer.block(JOURNAL_EXPORT, b"MESSAGE=x\n");
+        let old =
+            [&[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 4][..], b"xy"].concat();
+        writer.block(OBSOLETE_PACKET, &old);
+        writer.block(5, &[0; 40]); // interface statistics
+        let (lines, error) = read(&writer.bytes);
+        assert!(error.is_none());
+        assert_eq!(
+            lines,
+            ["#1 - 0:101! abcd of 9", "#2 - 0:101 abc of 3", "#4 5000 0:101 xy of 4"]
+        );
+    }
+
+    #[test]
+    fn secrets_and_names_are_passed_on() {
+        let mut writer = Writer::new(Order::Big);
+        writer.block(DECRYPTION_SECRETS, &[&b"TLSK"[..], &[0, 0, 0, 5], b"key 1"].concat());
+        writer.block(NAME_RESOLUTION, &[0, 0, 0, 0]);
+        assert_eq!(read(&writer.bytes).0, ["secrets 544c534b key 1", "names [0, 0, 0, 0]"]);
+    }
+
+    #[test]
+    fn damage_is_named_with_its_place() {
+        let mut writer = Writer::new(Order::Big);
+        writer.interface(1, 0, &[]);
+        writer.packet(0, 0, 3, b"abc");
+        let whole = writer.bytes.clone();
+        let start = whole.len();
+        writer.packet(0, 0, 3, b"def");
+        let length = writer.bytes.len() - start;
+
+        type Damage = fn(&mut [u8]);
+        let cases: [(Damage, &str); 8] = [
+            (|block| block[4..8].fill(0xff), "block cannot be 4294967295 bytes long"),
+            (|block| block[4] = 0x70, "block claims 1879048232 bytes, more than 16777216"),
+            (|block| block[7] = 8, "block cannot be 8 bytes long"),
+            (|block| block[11] = 1, "packet of undescribed interface 1"),
+            (|block| block[22] = 1, "packet cannot be 259 bytes long"),
+            (|block| block[20] = 1, "packet claims 16777219 bytes, more than 16777216"),
+            (|block| *block.last_mut().unwrap() = 9, "block length is 40 in front and 9 behind"),
+            (
+                |block| block[..4].copy_from_slice(&SECTION_HEADER),
+                "section header without byte-order magic",
+            ),
+        ];
+        for (damage, expected) in cases {
+            let mut bytes = writer.bytes.clone();
+            damage(&mut bytes[start..]);
+            let (lines, error) = read(&bytes);
+            assert_eq!(lines, ["#1 0 0:1! abc of 3"], "{expected}");
+            let error = error.unwrap();
+            assert_eq!(error.offset, wide(start));
+            assert_eq!(error.problem.to_string(), expected);
+        }
+        for cut in 1..length {
+            let (lines, error) = read(&writer.bytes[..start + cut]);
+            let error = error.unwrap();
+            assert_eq!((lines.len(), error.offset), (1, wide(start)));
+            assert!(matches!(error.problem, Problem::Truncated { part: Part::Block, .. }));
+        }
+    }
+
+    #[test]
+    fn short_blocks_and_unknown_versions_are_refused() {
+        for (kind, body) in [
+            (INTERFACE_DESCRIPTION, 4),
+            (ENHANCED_PACKET, 16),
+            (SIMPLE_PACKET, 0),
+            (DECRYPTION_SECRETS, 4),
+        ] {
+            let mut writer = Writer::new(Order::Little);
+            writer.interface(1, 0, &[]);
+            writer.block(kind, &vec![0; body]);
+            let error = read(&writer.bytes).1.unwrap();
+            assert!(matches!(error.problem, Problem::WrongLength { part: Part::Block, .. }));
+        }
+        let mut writer = Writer::new(Order::Little);
+        writer.bytes[12] = 2;
+        let error = read(&writer.bytes).1.unwrap();
+        assert!(matches!(error.problem, Problem::UnknownVersion { major: 2, minor: 0 }));
+    }
+
+    #[test]
+    fn interfaces_are_bounded() {
+        let mut writer = Writer::new(Order::Little);
+        for _ in 0..=Limits::default().interfaces {
+            writer.interface(1, 0, &[]);
+        }
+        assert!(matches!(read(&writer.bytes).1.unwrap().problem, Problem::TooManyInterfaces));
     }
 }
