@@ -5,7 +5,7 @@ use crate::error::{AccountsError, Ambiguous};
 use crate::format::Format;
 use crate::read::Reading;
 use crate::{smbpasswd, toml, user_file};
-use ntlm::keys::{AccountSecret, ExportedSessionKey, Lmowfv1};
+use ntlm::keys::{AccountSecret, ExportedSessionKey};
 use ntlm::text::{CodePage, Utf16String};
 use std::collections::BTreeMap;
 
@@ -61,19 +61,39 @@ impl Accounts {
             Format::Smbpasswd => smbpasswd::read(text, &mut reading)?,
         }
         self.without_secret.append(&mut reading.without_secret);
-        for account in reading.accounts {
-            let place = self.accounts.len();
-            match account.secret {
-                Secret::Account(_) => {
-                    self.by_user.entry(account.user.to_uppercase()).or_default().push(place);
-                }
-                Secret::ExportedSessionKey { server_challenge, .. } => {
-                    self.by_server_challenge.entry(server_challenge).or_default().push(place);
-                }
-            }
-            self.accounts.push(account);
-        }
+        reading.accounts.into_iter().for_each(|account| self.push(account));
         Ok(())
+    }
+
+    /// Adds one account whose secret came by another way than a text. An empty domain fits every
+    /// domain. `label` says where it came from, for errors.
+    pub fn add_secret(
+        &mut self,
+        label: &str,
+        user: Utf16String,
+        domain: Utf16String,
+        secret: AccountSecret,
+    ) {
+        self.push(Account {
+            user,
+            domain: Some(domain).filter(|domain| !domain.is_empty()),
+            secret: Secret::Account(secret),
+            disabled: false,
+            origin: Origin { label: label.into(), line: 1 },
+        });
+    }
+
+    fn push(&mut self, account: Account) {
+        let place = self.accounts.len();
+        match account.secret {
+            Secret::Account(_) => {
+                self.by_user.entry(account.user.to_uppercase()).or_default().push(place);
+            }
+            Secret::ExportedSessionKey { server_challenge, .. } => {
+                self.by_server_challenge.entry(server_challenge).or_default().push(place);
+            }
+        }
+        self.accounts.push(account);
     }
 
     /// Finds the account that a client means, by the names that it sent.
@@ -226,9 +246,7 @@ fn same_domain(a: &Account, b: &Account) -> bool {
 
 /// Whether it makes no difference which of the two is taken.
 fn alike((a, a_secret): Candidate<'_>, (b, b_secret): Candidate<'_>) -> bool {
-    a.disabled == b.disabled
-        && a_secret.nt_hash().expose() == b_secret.nt_hash().expose()
-        && a_secret.lm_hash().map(Lmowfv1::expose) == b_secret.lm_hash().map(Lmowfv1::expose)
+    a.disabled == b.disabled && a_secret.is_same_as(b_secret)
 }
 
 fn ambiguous(first: &Account, second: &Account) -> Ambiguous {

@@ -1,2 +1,33 @@
-//! The program `ntlm`.
-fn main() {}
+//! The program `ntlm`: keys, decode, explain.
+
+mod args;
+mod decode;
+mod explain;
+mod failure;
+mod keys;
+mod screen;
+mod secrets;
+
+use args::{Args, Command};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match args.command {
+        Command::Keys(args) => keys::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions { shell } => args::completions(shell),
+        Command::Man { folder } => args::man_pages(&folder),
+    };
+    match result {
+        Ok(code) => code,
+        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            anstream::eprintln!("ntlm: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}

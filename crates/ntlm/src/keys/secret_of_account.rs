@@ -1,6 +1,7 @@
 //! What is known of an account: its hashes.
 
 use super::{Lmowfv1, Ntowfv1, Password, lmowf_v1, ntowf_v1};
+use crate::crypto::equal;
 use crate::text::CodePage;
 
 /// The secret of an account: its NT hash and, where there is one, its LM hash.
@@ -33,6 +34,17 @@ impl AccountSecret {
     #[must_use]
     pub const fn lm_hash(&self) -> Option<&Lmowfv1> {
         self.lm_hash.as_ref()
+    }
+
+    /// Whether both hashes are the same, compared in constant time.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let lm_hashes_are_same = match (&self.lm_hash, &other.lm_hash) {
+            (Some(ours), Some(theirs)) => equal(ours.expose(), theirs.expose()),
+            (None, None) => true,
+            _ => false,
+        };
+        equal(self.nt_hash.expose(), other.nt_hash.expose()) && lm_hashes_are_same
     }
 
     /// A second copy, which has to be asked for.

@@ -1,0 +1,631 @@
+//! One exchange explained: what was said, what holds under the account's secret, and every key.
+
+use crate::assemble::{FoundExchange, Seen};
+use crate::finding::{At, Finding, FindingCode};
+use crate::ladder::{Ladder, Places, hex};
+use ntlm::flags::NegotiateFlags;
+use ntlm::keys::{
+    AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof, SealingKeyRule,
+};
+use ntlm::message::{
+    AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
+    NtChallengeResponse,
+};
+use ntlm::text::CodePage;
+use ntlm::wire::{DecodeError, Span};
+use ntlm::{ChannelBindings, ChannelBindingsResult, Check, Exchange};
+use ntlm_accounts::{Accounts, MatchKind};
+use ntlm_capture::Timestamp;
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// What an exchange is explained with.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The accounts whose secrets are known.
+    pub accounts: &'a Accounts,
+    /// The code page of peers without Unicode.
+    pub code_page: CodePage,
+}
+
+/// An exchange explained. It serializes to one element of `exchanges` in the JSON contract.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    /// 1, 2, 3 in a capture.
+    pub id: u64,
+    /// The protocol around it, or `token`.
+    pub carrier: &'static str,
+    /// Address and port of the client.
+    pub client: Option<String>,
+    /// Address and port of the server.
+    pub server: Option<String>,
+    /// When AUTHENTICATE, or the last message seen, was sent: RFC 3339.
+    pub time: Option<String>,
+    /// The frames that complete the messages.
+    pub frames: Vec<u64>,
+    /// Who logs on.
+    pub account: AccountNames,
+    /// `NTLMv2`, `NTLMv1-ESS` and so on; `None` where there is no telling.
+    pub version: Option<&'static str>,
+    /// Whether ESS is in force.
+    pub extended_session_security: bool,
+    /// ServerChallenge in hex.
+    pub server_challenge: Option<String>,
+    /// What a domain controller must be given instead.
+    pub challenge_for_domain_controller: Option<String>,
+    /// Flags of each message.
+    pub flags: Flags,
+    /// Whether the response holds.
+    pub response: Verdict,
+    /// Whether the MIC holds.
+    pub mic: Verdict,
+    /// What the client's channel bindings say.
+    pub channel_bindings: &'static str,
+    /// The SPN that the client means.
+    pub target_name: Option<String>,
+    /// What the server said.
+    pub outcome: Outcome,
+    /// The ladder.
+    pub keys: Ladder,
+    /// What is worth saying.
+    pub findings: Vec<Finding>,
+    /// The messages, for display.
+    #[serde(skip)]
+    pub found: FoundExchange,
+    /// The flags in force.
+    #[serde(skip)]
+    pub negotiated: NegotiateFlags,
+}
+
+/// Names in AUTHENTICATE.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AccountNames {
+    /// DomainName.
+    pub domain: String,
+    /// UserName.
+    pub user: String,
+    /// Workstation.
+    pub workstation: String,
+}
+
+/// Names of the flags of each message; empty where the message was not seen or has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Flags {
+    /// Offered by the client.
+    pub negotiate: Vec<&'static str>,
+    /// Returned by the server.
+    pub challenge: Vec<&'static str>,
+    /// Kept by the client.
+    pub authenticate: Vec<&'static str>,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It holds.
+    Valid,
+    /// It does not.
+    Invalid,
+    /// There is nothing to check.
+    Absent,
+    /// What is needed to check it is missing.
+    Unchecked,
+}
+
+impl Verdict {
+    /// As in JSON.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Absent => "absent",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
+impl From<Check> for Verdict {
+    fn from(check: Check) -> Self {
+        match check {
+            Check::Valid => Self::Valid,
+            Check::Invalid => Self::Invalid,
+            Check::Absent => Self::Absent,
+            Check::Unchecked => Self::Unchecked,
+        }
+    }
+}
+
+/// What the server said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// `accepted`, `refused` or `unknown`.
+    pub result: &'static str,
+    /// In the words of the carrier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Cow<'static, str>>,
+}
+
+impl Explained {
+    /// Whether anything that was checked does not hold.
+    #[must_use]
+    pub fn has_invalid(&self) -> bool {
+        self.response == Verdict::Invalid
+            || self.mic == Verdict::Invalid
+            || self.channel_bindings == "mismatch"
+    }
+
+    /// Whether anything was left unchecked.
+    #[must_use]
+    pub fn has_unchecked(&self) -> bool {
+        self.response == Verdict::Unchecked || self.mic == Verdict::Unchecked
+    }
+}
+
+/// Explains one exchange.
+#[must_use]
+pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
+    let mut findings = Findings::default();
+    let mut explained = skeleton(id, &found);
+    if found.has_gap {
+        findings.say(FindingCode::CaptureGap, "bytes of a message were not captured");
+    }
+    read_messages(&found, &mut explained, &mut findings);
+    let both = found.challenge.as_ref().zip(found.authenticate.as_ref());
+    match both {
+        None => {
+            let missing = match (&found.challenge, &found.authenticate) {
+                (None, _) => "CHALLENGE_MESSAGE was not seen",
+                (_, _) => "AUTHENTICATE_MESSAGE was not seen",
+            };
+            findings.say(FindingCode::HalfExchange, missing);
+            explained.keys = Ladder::unknown(missing);
+        }
+        Some((challenge, authenticate)) => {
+            explain_whole(&found, challenge, authenticate, known, &mut explained, &mut findings);
+        }
+    }
+    explained.findings = findings.0;
+    explained.found = found;
+    explained
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn say(&mut self, code: FindingCode, message: impl Into<String>) {
+        self.0.push(Finding::new(code, message));
+    }
+
+    fn point(&mut self, code: FindingCode, message: impl Into<String>, at: Option<At>) {
+        self.0.push(Finding::new(code, message).at(at));
+    }
+}
+
+fn skeleton(id: u64, found: &FoundExchange) -> Explained {
+    let frames = found.messages().filter_map(|(_, seen)| seen.origin.map(|origin| origin.frame));
+    let last = found.messages().filter_map(|(_, seen)| seen.origin).last();
+    let outcome = match &found.answer {
+        None => Outcome { result: "unknown", status: None },
+        Some(answer) => Outcome {
+            result: if answer.accepted { "accepted" } else { "refused" },
+            status: Some(answer.status.clone()),
+        },
+    };
+    let answer_frame = found.answer.as_ref().map(|answer| answer.origin.frame);
+    Explained {
+        id,
+        carrier: found.carrier.map_or("token", |carrier| carrier.name()),
+        client: found.endpoints.map(|ends| ends.client.to_string()),
+        server: found.endpoints.map(|ends| ends.server.to_string()),
+        time: last.and_then(|origin| origin.time).map(rfc3339),
+        frames: frames.chain(answer_frame).collect(),
+        account: AccountNames::default(),
+        version: None,
+        extended_session_security: false,
+        server_challenge: None,
+        challenge_for_domain_controller: None,
+        flags: Flags::default(),
+        response: Verdict::Unchecked,
+        mic: Verdict::Unchecked,
+        channel_bindings: "absent",
+        target_name: None,
+        outcome,
+        keys: Ladder::unknown("nothing was derived"),
+        findings: Vec::new(),
+        found: FoundExchange::empty(None, found.wrapping, None),
+        negotiated: NegotiateFlags::empty(),
+    }
+}
+
+/// What each message says by itself, damaged or not.
+fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mut Findings) {
+    for (kind, seen) in found.messages() {
+        let defects = match kind {
+            MessageType::Negotiate => NegotiateMessage::decode(&seen.bytes).map(|message| {
+                explained.flags.negotiate = names(message.negotiate_flags);
+                message.defects()
+            }),
+            MessageType::Challenge => ChallengeMessage::decode(&seen.bytes).map(|message| {
+                explained.flags.challenge = names(message.negotiate_flags);
+                explained.server_challenge = Some(hex(&message.server_challenge));
+                message.defects()
+            }),
+            MessageType::Authenticate => AuthenticateMessage::decode(&seen.bytes).map(|message| {
+                explained.flags.authenticate =
+                    message.negotiate_flags.map(names).unwrap_or_default();
+                message.defects()
+            }),
+        };
+        match defects {
+            Ok(defects) => {
+                for defect in defects {
+                    let at = at(kind, seen, defect.offset, 0);
+                    findings.point(FindingCode::DamagedMessage, describe(kind, &defect), at);
+                }
+            }
+            Err(error) => {
+                let at = at(kind, seen, error.offset, 0);
+                findings.point(FindingCode::UnreadableMessage, describe(kind, &error), at);
+            }
+        }
+    }
+}
+
+fn describe(kind: MessageType, error: &DecodeError) -> String {
+    format!("{}: {error}", kind.name())
+}
+
+fn explain_whole(
+    found: &FoundExchange,
+    challenge: &Seen,
+    authenticate: &Seen,
+    known: Known<'_>,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
+    let negotiate = found.negotiate.as_ref().map(|seen| seen.bytes.as_slice());
+    let decoded =
+        Exchange::decode(negotiate, &challenge.bytes, &authenticate.bytes, known.code_page);
+    let exchange = match decoded {
+        Ok(exchange) => exchange,
+        Err(_) => {
+            explained.keys = Ladder::unknown("the messages cannot be decoded");
+            return;
+        }
+    };
+    explained.account = AccountNames {
+        domain: exchange.domain().to_string(),
+        user: exchange.user().to_string(),
+        workstation: exchange.workstation().to_string(),
+    };
+    let flags = exchange.negotiate_flags();
+    explained.negotiated = flags;
+    explained.extended_session_security =
+        flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+    explained.version = exchange.apparent_version().map(NtlmVersion::name);
+    explained.challenge_for_domain_controller =
+        Some(hex(&exchange.challenge_for_domain_controller()));
+    explained.mic = match exchange.mic_rule() {
+        ntlm::keys::MicRule::NotAnnounced => Verdict::Absent,
+        _ => Verdict::Unchecked,
+    };
+    let list = exchange.client_target_info().unwrap_or_default();
+    explained.target_name =
+        list.text(AvId::TARGET_NAME).map(|name| name.to_string()).filter(|name| !name.is_empty());
+    explained.channel_bindings = match ChannelBindings::compare(None, list.channel_bindings()) {
+        ChannelBindingsResult::Absent => "absent",
+        ChannelBindingsResult::Zero => "zero",
+        ChannelBindingsResult::Match => "match",
+        ChannelBindingsResult::Mismatch => "mismatch",
+        ChannelBindingsResult::Present => "present",
+    };
+    look_at(&exchange, found, authenticate, findings);
+
+    let Some((fields_challenge, fields_authenticate)) =
+        ChallengeMessage::decode_with_fields(&challenge.bytes)
+            .ok()
+            .zip(AuthenticateMessage::decode_with_fields(&authenticate.bytes).ok())
+    else {
+        return;
+    };
+    let places = Places {
+        challenge: &fields_challenge.1,
+        challenge_frame: challenge.origin.map(|origin| origin.frame),
+        authenticate: &fields_authenticate.1,
+        authenticate_frame: authenticate.origin.map(|origin| origin.frame),
+    };
+    let keys = match judge(&exchange, known, explained, findings) {
+        Ok(keys) => keys,
+        Err(why) => {
+            explained.keys = Ladder::unknown(why);
+            return;
+        }
+    };
+    explained.version = Some(keys.version().name());
+    explained.mic = exchange.check_mic(keys.exported_session_key()).into();
+    if explained.mic == Verdict::Invalid {
+        let range = AuthenticateMessage::MIC_RANGE;
+        let at = at(MessageType::Authenticate, authenticate, range.start, range.len());
+        findings.point(FindingCode::InvalidMic, "the MIC does not hold", at);
+    }
+    if explained.mic == Verdict::Unchecked {
+        findings.say(
+            FindingCode::NegotiateNotSeen,
+            "NEGOTIATE_MESSAGE was not seen, so the MIC cannot be checked",
+        );
+    }
+    explained.keys = Ladder::new(&keys, Some(&places));
+}
+
+/// Finds the secret, checks the response, derives the keys; or says why there are none.
+fn judge(
+    exchange: &Exchange<'_>,
+    known: Known<'_>,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) -> Result<KeySchedule, &'static str> {
+    let version = exchange.apparent_version();
+    if version == Some(NtlmVersion::Anonymous) {
+        let flags = exchange.challenge().negotiate_flags;
+        explained.response = Verdict::Absent;
+        if flags.contains(NegotiateFlags::LOCAL_CALL) {
+            explained.version = Some("local-call");
+            findings.say(FindingCode::LocalCall, "a local call: the proof is not in the messages");
+            return Err("a local call: the keys are not derived from the messages");
+        }
+        findings.say(FindingCode::Anonymous, "an anonymous logon");
+        return keys(exchange, KeySource::Anonymous, findings);
+    }
+    match known.accounts.find(exchange.user(), exchange.domain()) {
+        Err(ambiguous) => {
+            findings.say(FindingCode::AmbiguousAccount, ambiguous.to_string());
+            Err("two entries of the secrets fit this account equally well")
+        }
+        Ok(Some(found)) => {
+            if found.kind == MatchKind::OtherDomain {
+                let user = exchange.user();
+                let text =
+                    format!("the secrets have {user} under another domain only, which was taken");
+                findings.say(FindingCode::OtherDomain, text);
+            }
+            prove(exchange, found.secret, explained, findings)
+        }
+        Ok(None) => without_secret(exchange, known, explained, findings),
+    }
+}
+
+/// Perhaps the session key of this very exchange is known.
+fn without_secret(
+    exchange: &Exchange<'_>,
+    known: Known<'_>,
+    explained: &Explained,
+    findings: &mut Findings,
+) -> Result<KeySchedule, &'static str> {
+    match known.accounts.find_session_key(exchange.challenge().server_challenge) {
+        Err(ambiguous) => {
+            findings.say(FindingCode::AmbiguousAccount, ambiguous.to_string());
+            Err("two session keys are given for this exchange")
+        }
+        Ok(Some(found)) => {
+            from_session_key(exchange, found.exported_session_key.duplicate(), findings)
+        }
+        Ok(None) => {
+            let name = account_text(&explained.account);
+            let text = format!("no secret is known for {name}, so nothing was checked");
+            findings.say(FindingCode::UnknownAccount, text);
+            Err("no secret is known for this account")
+        }
+    }
+}
+
+fn prove(
+    exchange: &Exchange<'_>,
+    secret: &AccountSecret,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) -> Result<KeySchedule, &'static str> {
+    let Some(proof) = exchange.prove(secret) else {
+        explained.response = Verdict::Invalid;
+        let name = account_text(&explained.account);
+        findings.say(
+            FindingCode::InvalidResponse,
+            format!("the response is not valid under the secret given for {name}"),
+        );
+        return Err("the response is not valid under this secret");
+    };
+    explained.response = Verdict::Valid;
+    report_proof(exchange, &proof, findings);
+    keys(exchange, KeySource::Secret { secret, proof }, findings)
+}
+
+fn report_proof(exchange: &Exchange<'_>, proof: &Proof, findings: &mut Findings) {
+    if proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain && !exchange.domain().is_empty() {
+        findings.say(
+            FindingCode::EmptyDomain,
+            format!(
+                "the response holds with an empty domain, though {} was sent",
+                exchange.domain()
+            ),
+        );
+    }
+}
+
+fn from_session_key(
+    exchange: &Exchange<'_>,
+    exported_session_key: ntlm::keys::ExportedSessionKey,
+    findings: &mut Findings,
+) -> Result<KeySchedule, &'static str> {
+    findings.say(
+        FindingCode::SessionKeyOnly,
+        "only the ExportedSessionKey is known: the response was not checked",
+    );
+    let version = exchange.apparent_version().ok_or("the responses belong to no version")?;
+    keys(exchange, KeySource::ExportedSessionKey { version, exported_session_key }, findings)
+}
+
+fn keys(
+    exchange: &Exchange<'_>,
+    source: KeySource<'_>,
+    findings: &mut Findings,
+) -> Result<KeySchedule, &'static str> {
+    exchange.keys(source).map_err(|error| {
+        findings.say(FindingCode::InvalidSessionKey, error.to_string());
+        "EncryptedRandomSessionKey is not 16 bytes long"
+    })
+}
+
+/// Findings that need no secret.
+fn look_at(
+    exchange: &Exchange<'_>,
+    found: &FoundExchange,
+    authenticate: &Seen,
+    findings: &mut Findings,
+) {
+    let flags = exchange.negotiate_flags();
+    let version = exchange.apparent_version();
+    if matches!(version, Some(NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess | NtlmVersion::Lm)) {
+        let name = version.map_or("", NtlmVersion::name);
+        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {name}"));
+    }
+    if flags.protects() && version != Some(NtlmVersion::Anonymous) {
+        if !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
+            findings.say(
+                FindingCode::NoExtendedSessionSecurity,
+                "messages are protected without extended session security",
+            );
+        }
+        let bits = SealingKeyRule::choose(flags).strength_bits();
+        if bits < 128 {
+            findings.say(FindingCode::WeakKeys, format!("sealing keys have {bits} secret bits"));
+        }
+    }
+    flags_between(exchange, authenticate, findings);
+    if version == Some(NtlmVersion::Ntlmv2) {
+        look_at_av_pairs(exchange, found, findings);
+    }
+}
+
+fn flags_between(exchange: &Exchange<'_>, authenticate: &Seen, findings: &mut Findings) {
+    let challenge = exchange.challenge().negotiate_flags;
+    let Some(kept) = exchange.authenticate().negotiate_flags else { return };
+    if exchange.is_connectionless() {
+        return;
+    }
+    let protection = NegotiateFlags::NEGOTIATE_SIGN
+        | NegotiateFlags::NEGOTIATE_SEAL
+        | NegotiateFlags::NEGOTIATE_128
+        | NegotiateFlags::NEGOTIATE_KEY_EXCH
+        | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let place = || at(MessageType::Authenticate, authenticate, 60, 4);
+    let dropped = challenge.intersection(protection).difference(kept);
+    if !dropped.is_empty() {
+        let text = format!("AUTHENTICATE drops {}", names(dropped).join(", "));
+        findings.point(FindingCode::FlagsDropped, text, place());
+    }
+    let added = kept.intersection(protection).difference(challenge);
+    if !added.is_empty() {
+        let text = format!("AUTHENTICATE sets {} unasked", names(added).join(", "));
+        findings.point(FindingCode::FlagsAdded, text, place());
+    }
+}
+
+fn look_at_av_pairs(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
+    let list = exchange.client_target_info().unwrap_or_default();
+    let offered = exchange.challenge().target_info().and_then(|list| list.timestamp());
+    if offered.is_some() && !exchange.authenticate().announces_mic() {
+        findings.say(
+            FindingCode::MicMissing,
+            "the server sent a timestamp, yet the client announces no MIC",
+        );
+    }
+    match list.channel_bindings() {
+        None => findings.say(FindingCode::ChannelBindingsAbsent, "no channel bindings"),
+        Some(bindings) if bindings == [0; 16] => {
+            findings.say(FindingCode::ChannelBindingsZero, "channel bindings are zero");
+        }
+        Some(_) => {}
+    }
+    if list.flags().is_some_and(|flags| flags.untrusted_target_name()) {
+        findings.say(
+            FindingCode::TargetNameUntrusted,
+            "the client says that its target name comes from an untrusted source",
+        );
+    }
+    if !exchange.target_info_is_echoed() {
+        findings.say(
+            FindingCode::TargetInfoNotEchoed,
+            "the AV_PAIRs of CHALLENGE did not come back unchanged",
+        );
+    }
+    if let Ok(NtChallengeResponse::Ntlmv2(response)) =
+        exchange.authenticate().nt_challenge_response()
+    {
+        clock(response.client_challenge.time_stamp, found, findings);
+    }
+}
+
+fn clock(time_stamp: ntlm::FileTime, found: &FoundExchange, findings: &mut Findings) {
+    const HALF_AN_HOUR: u64 = 30 * 60;
+    let captured = found
+        .authenticate
+        .as_ref()
+        .and_then(|seen| seen.origin)
+        .and_then(|origin| origin.time)
+        .map(|Timestamp(nanos)| ntlm::FileTime::from_unix_nanos(u128::from(nanos)));
+    if let Some(captured) = captured {
+        let apart = captured.seconds_apart(time_stamp);
+        if apart > HALF_AN_HOUR {
+            findings.say(
+                FindingCode::ClockSkew,
+                format!("the timestamp is {apart} s away from the time of the capture"),
+            );
+        }
+    }
+}
+
+fn account_text(account: &AccountNames) -> String {
+    match account.domain.as_str() {
+        "" => account.user.clone(),
+        domain => format!("{domain}\\{}", account.user),
+    }
+}
+
+fn names(flags: NegotiateFlags) -> Vec<&'static str> {
+    flags.info().map(|info| info.name).collect()
+}
+
+fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At> {
+    let message = match kind {
+        MessageType::Negotiate => "negotiate",
+        MessageType::Challenge => "challenge",
+        MessageType::Authenticate => "authenticate",
+    };
+    let Span { offset, length } = Span { offset, length };
+    Some(At { message, frame: seen.origin.map(|origin| origin.frame), offset, length })
+}
+
+/// UTC, to the millisecond.
+fn rfc3339(Timestamp(nanos): Timestamp) -> String {
+    let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_from_days(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// Days since 1970-01-01 to a date of the Gregorian calendar, in eras of 400 years from a March.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}

@@ -1,0 +1,174 @@
+//! Findings: what is worth saying about an exchange, each with a stable code.
+
+use serde::{Serialize, Serializer};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Weak, or likely to go wrong.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+/// Where in a message a finding points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct At {
+    /// `negotiate`, `challenge` or `authenticate`.
+    pub message: &'static str,
+    /// The frame that completes the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u64>,
+    /// First byte, from the start of the message.
+    pub offset: usize,
+    /// Number of bytes.
+    pub length: usize,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is.
+    pub code: FindingCode,
+    /// How much it matters.
+    pub severity: Severity,
+    /// In words, for this exchange.
+    pub message: String,
+    /// Where, if it is about bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
+}
+
+impl Finding {
+    /// A finding about the exchange as a whole.
+    #[must_use]
+    pub fn new(code: FindingCode, message: impl Into<String>) -> Self {
+        Self { code, severity: code.severity(), message: message.into(), at: None }
+    }
+
+    /// The same, pointing at bytes.
+    #[must_use]
+    pub fn at(self, at: Option<At>) -> Self {
+        Self { at, ..self }
+    }
+}
+
+macro_rules! findings {
+    ($($(#[doc = $meaning:literal])+ $name:ident $code:literal $severity:ident $advice:literal)*) => {
+        /// What a finding is about. Codes are stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum FindingCode {
+            $($(#[doc = $meaning])+ $name,)*
+        }
+
+        impl FindingCode {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code in JSON and on screen.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// How much it matters.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+),)* }
+            }
+
+            /// What to do next.
+            #[must_use]
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$name => $advice,)* }
+            }
+        }
+    };
+}
+
+findings! {
+    /// The client proved itself with LM or NTLMv1, which can be broken from one recorded exchange.
+    WeakVersion "weak-version" Warning
+        "Set LmCompatibilityLevel to 3 or more at the client and 5 at the server or domain controller."
+    /// Messages are to be protected, but extended session security was not negotiated.
+    NoExtendedSessionSecurity "no-extended-session-security" Warning
+        "Find out which end does not offer NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY."
+    /// The keys that protect messages have fewer than 128 secret bits.
+    WeakKeys "weak-keys" Warning "Require 128-bit encryption at both ends."
+    /// The response is not valid under the secret that was given for this account.
+    InvalidResponse "invalid-response" Error
+        "Check the password in the secrets file; then user, domain and server challenge."
+    /// The MIC does not hold: a message was changed on the way, or is not the one that was sent.
+    InvalidMic "invalid-mic" Error
+        "Compare the three messages as each end saw them; the MIC covers every byte of them."
+    /// The server offered a timestamp, yet the client announced no MIC.
+    MicMissing "mic-missing" Warning
+        "A client since Windows Vista sends one; without it, the flags can be changed on the way."
+    /// NEGOTIATE was not captured, so the MIC cannot be checked.
+    NegotiateNotSeen "negotiate-not-seen" Info "Start the capture before the connection."
+    /// The client sent no channel bindings.
+    ChannelBindingsAbsent "channel-bindings-absent" Info
+        "Over TLS, a server that requires them refuses this client."
+    /// The client sent channel bindings of zeros: it knows of no TLS channel.
+    ChannelBindingsZero "channel-bindings-zero" Info
+        "Over TLS, a server that requires them refuses this client."
+    /// The client vouches for a target name that comes from an untrusted source.
+    TargetNameUntrusted "target-name-untrusted" Info
+        "The client derived the SPN from something that the user or the network said."
+    /// The target name that the client means is not a name that the server gave itself.
+    TargetNameOther "target-name-other" Info
+        "Compare the SPN with the server's names; an alias is fine if the server knows it."
+    /// The domain matched no entry, and the user name alone did.
+    OtherDomain "other-domain" Info "Add an entry with this domain to the secrets file."
+    /// The response holds with an empty domain only, though a domain was sent.
+    EmptyDomain "empty-domain" Info
+        "The client computed NTOWFv2 without the domain, as Windows XP does for local accounts."
+    /// No secret is known for this account.
+    UnknownAccount "unknown-account" Info "Add the account to the secrets file."
+    /// Two entries of the secrets fit this account equally well.
+    AmbiguousAccount "ambiguous-account" Error "Remove one of the two entries."
+    /// No proof was offered: user, domain and NT response are empty.
+    Anonymous "anonymous" Info "Refuse anonymous logons where they are not needed."
+    /// A local call of Windows: the proof is a handle within one machine.
+    LocalCall "local-call" Info "There are no keys that could be derived from the messages."
+    /// The exchange has no CHALLENGE or no AUTHENTICATE.
+    HalfExchange "half-exchange" Warning
+        "Capture the whole connection; or the logon was given up midway."
+    /// A message breaks a rule of its format.
+    DamagedMessage "damaged-message" Warning "Compare the bytes with the section of the field."
+    /// A message cannot be decoded.
+    UnreadableMessage "unreadable-message" Error "See which field is wrong and where."
+    /// Bytes of a message were not captured.
+    CaptureGap "capture-gap" Warning "Capture again without loss."
+    /// AUTHENTICATE keeps fewer flags for protection than CHALLENGE granted.
+    FlagsDropped "flags-dropped" Warning
+        "A client drops them only if it was told to, or someone changed the message."
+    /// AUTHENTICATE sets flags that CHALLENGE did not grant.
+    FlagsAdded "flags-added" Info "The server ignores them."
+    /// The client did not send back the AV_PAIRs of the CHALLENGE.
+    TargetInfoNotEchoed "target-info-not-echoed" Warning
+        "The client answered another CHALLENGE, or strips AV_PAIRs."
+    /// The clocks of client and server are more than half an hour apart.
+    ClockSkew "clock-skew" Info "Windows before 2012 refuses the client; correct the clocks."
+    /// KEY_EXCH and SIGN or SEAL are set, but EncryptedRandomSessionKey is not 16 bytes long.
+    InvalidSessionKey "invalid-session-key" Error "A server answers SEC_E_INVALID_TOKEN."
+    /// Only the ExportedSessionKey is known, not the account's secret.
+    SessionKeyOnly "session-key-only" Info
+        "Add the password or NT hash to have the response checked."
+}
+
+impl Serialize for FindingCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}

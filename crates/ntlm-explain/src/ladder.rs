@@ -1,0 +1,225 @@
+//! The ladder as a document: each key with its rule, its formula, and where its inputs came from.
+
+use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Rule, Step, StepValue};
+use ntlm::wire::Fields;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::fmt::Write;
+
+/// All keys of an exchange in the order of derivation.
+#[derive(Debug)]
+pub struct Ladder(Vec<Rung>);
+
+/// One key.
+#[derive(Debug)]
+pub struct Rung {
+    /// Which key.
+    pub key: KeyName,
+    /// The rule that chose its formula. `None` where not even that is known.
+    pub rule: Option<Rule>,
+    /// What went in.
+    pub inputs: Vec<RungInput>,
+    /// What came out.
+    pub value: RungValue,
+}
+
+/// What a key came to.
+#[derive(Debug)]
+pub enum RungValue {
+    /// The key, in hex.
+    Known(String),
+    /// The rule leaves it empty.
+    Empty,
+    /// It cannot be known, and why.
+    Unknown(String),
+}
+
+/// One input of a formula.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RungInput {
+    /// What the formula calls it.
+    pub name: &'static str,
+    /// The key that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<&'static str>,
+    /// The bytes of a message that it is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// Bytes of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// `challenge` or `authenticate`.
+    pub message: &'static str,
+    /// The frame that completes the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u64>,
+    /// First byte, from the start of the message.
+    pub offset: usize,
+    /// Number of bytes.
+    pub length: usize,
+}
+
+/// Where the fields of the two messages with key material stand.
+#[derive(Debug)]
+pub struct Places<'a> {
+    /// Fields of CHALLENGE.
+    pub challenge: &'a Fields,
+    /// The frame of CHALLENGE.
+    pub challenge_frame: Option<u64>,
+    /// Fields of AUTHENTICATE.
+    pub authenticate: &'a Fields,
+    /// The frame of AUTHENTICATE.
+    pub authenticate_frame: Option<u64>,
+}
+
+impl Ladder {
+    /// From a schedule; `places` says where the message bytes stand, if there are messages.
+    #[must_use]
+    pub fn new(keys: &KeySchedule, places: Option<&Places<'_>>) -> Self {
+        Self(keys.steps().map(|step| Rung::new(step, places)).collect())
+    }
+
+    /// A ladder of which nothing is known, for one reason.
+    #[must_use]
+    pub fn unknown(why: &str) -> Self {
+        let rung = |key| Rung {
+            key,
+            rule: None,
+            inputs: Vec::new(),
+            value: RungValue::Unknown(why.to_owned()),
+        };
+        Self(KeyName::STEPS.into_iter().map(rung).collect())
+    }
+
+    /// The keys in order.
+    #[must_use]
+    pub fn rungs(&self) -> &[Rung] {
+        &self.0
+    }
+
+    /// Replaces every value by a mask of the same length.
+    pub fn redact(&mut self) {
+        for rung in &mut self.0 {
+            if let RungValue::Known(hex) = &mut rung.value {
+                *hex = "*".repeat(hex.len());
+            }
+        }
+    }
+}
+
+impl Rung {
+    fn new(step: Step, places: Option<&Places<'_>>) -> Self {
+        let inputs = step.rule.doc().inputs.iter();
+        let value = match step.value {
+            StepValue::Known(bytes) => RungValue::Known(hex(bytes.expose())),
+            StepValue::Empty => RungValue::Empty,
+            StepValue::Unknown(why) => RungValue::Unknown(why.to_string()),
+        };
+        Self {
+            key: step.key,
+            rule: Some(step.rule),
+            inputs: inputs.map(|input| RungInput::new(*input, places)).collect(),
+            value,
+        }
+    }
+}
+
+impl RungInput {
+    fn new(input: Input, places: Option<&Places<'_>>) -> Self {
+        let key = match input {
+            Input::Key(key) => Some(key.json_name()),
+            _ => None,
+        };
+        let field = match input {
+            Input::Field(field) => Some(field),
+            _ => None,
+        };
+        let place = places.and_then(|places| match input {
+            Input::Key(KeyName::NtProofStr) => {
+                places.in_authenticate("NtChallengeResponse", 0, Some(16))
+            }
+            _ => field.and_then(|field| places.of(field)),
+        });
+        Self { name: input.name(), key, place }
+    }
+}
+
+impl Places<'_> {
+    fn of(&self, field: MessageField) -> Option<Place> {
+        match field {
+            MessageField::ServerChallenge => {
+                let span = self.challenge.span("ServerChallenge")?;
+                let (offset, length) = (span.offset, span.length);
+                let frame = self.challenge_frame;
+                Some(Place { message: "challenge", frame, offset, length })
+            }
+            MessageField::LmChallengeResponse8 => {
+                self.in_authenticate("LmChallengeResponse", 0, Some(8))
+            }
+            MessageField::Temp => self.in_authenticate("NtChallengeResponse", 16, None),
+            MessageField::Lmv2Challenge => self.in_authenticate("LmChallengeResponse", 16, Some(8)),
+            MessageField::Lmv2Response => self.in_authenticate("LmChallengeResponse", 0, Some(16)),
+            MessageField::UserName => self.in_authenticate("UserName", 0, None),
+            MessageField::DomainName => self.in_authenticate("DomainName", 0, None),
+            MessageField::EncryptedRandomSessionKey => {
+                self.in_authenticate("EncryptedRandomSessionKey", 0, None)
+            }
+        }
+    }
+
+    /// `length` bytes of a field from `skip` on; without `length`, the rest of it.
+    fn in_authenticate(&self, field: &str, skip: usize, length: Option<usize>) -> Option<Place> {
+        let span = self.authenticate.span(field)?;
+        let rest = span.length.checked_sub(skip)?;
+        let length = length.unwrap_or(rest).min(rest);
+        let (frame, offset) = (self.authenticate_frame, span.offset + skip);
+        Some(Place { message: "authenticate", frame, offset, length })
+    }
+}
+
+impl Serialize for Ladder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for rung in &self.0 {
+            map.serialize_entry(rung.key.json_name(), rung)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Rung {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.value {
+            RungValue::Known(hex) => map.serialize_entry("value", hex)?,
+            RungValue::Empty => map.serialize_entry("value", &())?,
+            RungValue::Unknown(why) => {
+                map.serialize_entry("value", &())?;
+                map.serialize_entry("unknown", why)?;
+            }
+        }
+        if let Some(rule) = self.rule {
+            let doc = rule.doc();
+            map.serialize_entry("rule", doc.name)?;
+            map.serialize_entry("condition", doc.condition)?;
+            if !matches!(self.value, RungValue::Empty) {
+                map.serialize_entry("formula", doc.formula)?;
+                map.serialize_entry("inputs", &self.inputs)?;
+            }
+            map.serialize_entry("section", doc.section)?;
+        }
+        map.end()
+    }
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
