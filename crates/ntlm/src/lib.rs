@@ -11,8 +11,7 @@
 //!
 //! # fn fresh(seed: u8) -> Fresh { Fresh::from_random(FileTime::from_unix_seconds(1_700_000_000), [seed; 24]) }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let names = ServerNames { nb_computer: "SERVER".into(), nb_domain: "SERVER".into(), ..Default::default() };
-//! let server = Server::new(ServerConfig::new(names))?;
+//! let server = Server::new(ServerConfig::new(ServerNames::new("SERVER", "SERVER")))?;
 //! let secret = || AccountSecret::from_password(&Password::from("Wonder-Land1"), CodePage::Cp437);
 //!
 //! let config = ClientConfig { protection: Protection::Seal, ..ClientConfig::default() };

@@ -50,6 +50,21 @@ pub struct ServerNames {
     pub dns_tree: Utf16String,
 }
 
+impl ServerNames {
+    /// NetBIOS names, and for DNS the same in place of better ones: impacket gives up on a
+    /// CHALLENGE without MsvAvDnsComputerName.
+    #[must_use]
+    pub fn new(nb_computer: &str, nb_domain: &str) -> Self {
+        Self {
+            nb_computer: nb_computer.into(),
+            nb_domain: nb_domain.into(),
+            dns_computer: nb_computer.into(),
+            dns_domain: nb_domain.into(),
+            dns_tree: Utf16String::default(),
+        }
+    }
+}
+
 /// What a server is set up with.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
