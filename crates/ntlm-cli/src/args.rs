@@ -233,8 +233,11 @@ From a capture to an answer:
 Without secrets, everything is shown that needs none. Findings come last, with what to do next.")]
 pub(crate) struct ExplainArgs {
     /// Captures: pcap or pcapng, plain or gzip; - for standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "list_findings", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Print every finding there is, what it means and what to do, as Markdown
+    #[arg(long)]
+    pub(crate) list_findings: bool,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
     /// Print JSON (schema ntlm-explain/1)

@@ -12,6 +12,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
+    if args.list_findings {
+        screen::print(&render::findings_markdown())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let accounts = secrets::accounts(&args.secrets)?;
     let known = Known { accounts: &accounts, code_page: args.secrets.code_page.into() };
     let mut report = Report { args, count: 0, invalid: false, unchecked: false, failure: None };

@@ -10,5 +10,5 @@ mod style;
 
 pub use exchange::{exchange, ladder};
 pub use message::message;
-pub use reference::{reference_markdown, reference_text};
+pub use reference::{findings_markdown, reference_markdown, reference_text};
 pub use style::Layout;

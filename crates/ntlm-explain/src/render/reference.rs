@@ -1,6 +1,7 @@
 //! The reference table: every key of MS-NLMP, one row for each rule, made of the rule values.
 
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, WARN};
+use crate::finding::{FindingCode, Severity};
 use ntlm::flags::NegotiateFlags;
 use ntlm::keys::{Direction, LmowfRule};
 use ntlm::keys::{
@@ -88,6 +89,29 @@ pub fn reference_text(layout: Layout) -> String {
     out
 }
 
+/// Every finding there is, as a document.
+#[must_use]
+pub fn findings_markdown() -> String {
+    let mut out = String::from(FINDINGS_HEAD);
+    for code in FindingCode::ALL {
+        let severity = match code.severity() {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        let _ = writeln!(out, "\n## {}\n\nSeverity: {severity}.\n", code.code());
+        let _ = writeln!(out, "{}\n\n{}", code.meaning().trim(), code.advice());
+    }
+    out
+}
+
+const FINDINGS_HEAD: &str = "\
+# Findings
+
+What `ntlm explain` may say about an exchange, by its code. Codes are stable: they may be added to,
+never change their meaning. This page is generated (`ntlm explain --list-findings`).
+";
+
 const HEAD: &str = "\
 # The keys of NTLM
 
@@ -124,7 +148,7 @@ Four names that are easily confused:
 
 const BY_VERSION: &str = "\
 With SIGN, SEAL, KEY_EXCH and 128 negotiated, ESS where the version's name says so and for NTLMv2, no
-LM_KEY and no NON_NT_SESSION_KEY, and an LM hash at hand.
+LM_KEY and no NON_NT_SESSION_KEY, and an LM hash at hand. ″ is the same as to the left.
 
 ";
 
