@@ -70,10 +70,12 @@ fn from_values(args: &KeysArgs) -> Result<ExitCode, Failure> {
     };
     let flags = u32::from_be_bytes(hex_array::<4>("--flags", flags)?);
     let flags = NegotiateFlags::from_bits_retain(flags);
-    let typed = Typed::new(args, flags)?;
+    let mut typed = Typed::new(args, flags)?;
     let mut ladder = Ladder::new(&typed.schedule, None);
     if args.redact_keys {
         ladder.redact();
+        // The first half of an NTLMv2 response is a key of the ladder.
+        typed.responses = None;
     }
     if args.json {
         let keys = serde_json::to_value(&ladder);
