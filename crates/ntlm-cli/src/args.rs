@@ -129,12 +129,14 @@ impl From<Page> for ntlm::text::CodePage {
 Examples:
   ntlm keys --table
       the reference table
-  ntlm keys --challenge TlRM.. --authenticate TlRM.. --negotiate TlRM.. --secrets accounts.toml
-      the ladder of an exchange whose messages you have
+  ntlm keys --negotiate negotiate.b64 --challenge challenge.b64 --authenticate authenticate.b64 \\
+      --secrets accounts.toml
+      the ladder of an exchange whose messages you have, as text or in files
   NTLM_PASSWORD=Password ntlm keys --user 'Domain\\User' --version ntlmv2 --flags e28a8233 \\
       --server-challenge 0123456789abcdef --client-challenge aaaaaaaaaaaaaaaa --time 0 \\
-      --target-info 02000c0044006f006d00610069006e0001000c005300650072007600650072000000000000
-      the ladder of the specification's example, from typed values
+      --random-session-key 55555555555555555555555555555555 \\
+      --target-info 02000c0044006f006d00610069006e0001000c00530065007200760065007200000000000000
+      the ladder of the specification's example (MS-NLMP 4.2.4), from typed values
   ntlm keys --exported-session-key 55555555555555555555555555555555 --flags e28a8233 \\
       --version ntlmv2
       the signing and sealing keys of a session key")]
@@ -147,7 +149,7 @@ pub(crate) struct KeysArgs {
     pub(crate) markdown: bool,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// CHALLENGE_MESSAGE as hex, base64 or header line
+    /// CHALLENGE_MESSAGE as hex, base64, header line, or the name of a file
     #[arg(long, value_name = "TOKEN", requires = "authenticate", help_heading = "From messages")]
     pub(crate) challenge: Option<String>,
     /// AUTHENTICATE_MESSAGE
@@ -230,7 +232,19 @@ pub(crate) enum Version {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 A TOKEN is hex, base64, a header line such as 'WWW-Authenticate: NTLM TlRM..', the name of a file, or
-- for lines on standard input. A message inside SPNEGO is found there.")]
+- for lines on standard input. A message inside SPNEGO is found there.
+
+Examples:
+  ntlm decode TlRMTVNTUAABAAAAl4II4gAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw==
+      a NEGOTIATE_MESSAGE in base64: which flags the client offers
+  ntlm decode challenge.b64 authenticate.b64
+      messages in files: raw bytes, or text
+  ntlm decode - --json < tokens.txt
+      a JSON object for each line
+
+Exit codes:
+  0  every token is an NTLM message, defects or not (they are listed)
+  2  one of them is none")]
 pub(crate) struct DecodeArgs {
     /// What to decode
     #[arg(required = true, value_name = "TOKEN")]

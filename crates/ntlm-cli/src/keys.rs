@@ -13,6 +13,7 @@ use ntlm::keys::{
 use ntlm::message::{Ntlmv2ClientChallenge, TargetInfo};
 use ntlm_explain::carrier::Wrapping;
 use ntlm_explain::{FoundExchange, Known, Ladder, Seen, Token, explain, hex, render};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &KeysArgs) -> Result<ExitCode, Failure> {
@@ -57,7 +58,10 @@ fn from_messages(
 }
 
 fn seen(option: &str, text: &str) -> Result<Seen, Failure> {
-    let token = Token::from_text(text).map_err(|why| Failure::new(format!("{option}: {why}")))?;
+    let path = Path::new(text);
+    let token =
+        if path.is_file() { crate::decode::read_file(path)? } else { Token::from_text(text) };
+    let token = token.map_err(|why| Failure::new(format!("{option}: {why}")))?;
     Ok(Seen { bytes: token.bytes, origin: None })
 }
 

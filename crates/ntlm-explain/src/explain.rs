@@ -189,6 +189,7 @@ pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
             explain_whole(&found, challenge, authenticate, known, &mut explained, &mut findings);
         }
     }
+    inspect::version(&explained, &mut findings);
     inspect::answer(&explained, &mut findings);
     explained.findings = findings.into_sorted();
     explained.found = found;
@@ -492,7 +493,7 @@ pub(crate) fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -
 }
 
 /// UTC, to the millisecond.
-fn rfc3339(Timestamp(nanos): Timestamp) -> String {
+pub(crate) fn rfc3339(Timestamp(nanos): Timestamp) -> String {
     let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_from_days(days);

@@ -36,13 +36,9 @@ pub(crate) fn messages(exchange: &Exchange<'_>, found: &FoundExchange, findings:
     }
 }
 
-/// How the client proves itself.
+/// What stands beside the proof.
 fn proof(exchange: &Exchange<'_>, findings: &mut Findings) {
     let version = exchange.apparent_version();
-    if let Some(NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess | NtlmVersion::Lm) = version {
-        let name = version.map_or("", NtlmVersion::name);
-        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {name}"));
-    }
     let authenticate = exchange.authenticate();
     let (lm, nt) =
         (authenticate.lm_challenge_response.bytes(), authenticate.nt_challenge_response.bytes());
@@ -215,6 +211,13 @@ fn clock(time_stamp: ntlm::FileTime, found: &FoundExchange, findings: &mut Findi
                 format!("the timestamp is {apart} s away from the time of the capture"),
             );
         }
+    }
+}
+
+/// How the client proved itself. That a lone response is LM, not LMv2, only a secret shows.
+pub(crate) fn version(explained: &Explained, findings: &mut Findings) {
+    if let Some(version @ ("LM" | "NTLMv1" | "NTLMv1-ESS")) = explained.version {
+        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {version}"));
     }
 }
 

@@ -13,11 +13,11 @@ pub fn exchange(explained: &Explained, layout: Layout) -> String {
     let mut out = String::new();
     heading(&mut out, explained, layout);
     facts(&mut out, explained, layout);
-    flags(&mut out, explained);
+    flags(&mut out, explained, layout);
     messages(&mut out, explained, layout);
-    section(&mut out, "Keys", "from the secret down, each with its formula and its rule");
+    section(&mut out, "Keys", "from the secret down: formula, then rule and condition", layout);
     out.push_str(&ladder(&explained.keys, layout));
-    section(&mut out, "Findings", "and what to do next");
+    section(&mut out, "Findings", "and what to do next", layout);
     list(&mut out, explained, layout);
     out
 }
@@ -74,16 +74,18 @@ fn facts(out: &mut String, explained: &Explained, layout: Layout) {
     }
 }
 
-fn section(out: &mut String, title: &str, explanation: &str) {
-    let _ = writeln!(out, "\n{HEADING}{title}{HEADING:#}  {FAINT}{explanation}{FAINT:#}");
+fn section(out: &mut String, title: &str, explanation: &str, layout: Layout) {
+    out.push('\n');
+    let items = [(HEADING, title.to_owned()), (FAINT, explanation.to_owned())];
+    layout.flow(out, "", &items);
 }
 
-fn flags(out: &mut String, explained: &Explained) {
+fn flags(out: &mut String, explained: &Explained, layout: Layout) {
     let rows = view::flag_rows(explained);
     if rows.is_empty() {
         return;
     }
-    section(out, "Flags", "what each message sets; those in force are bright");
+    section(out, "Flags", "what each message sets; ✔ is in force", layout);
     let _ = writeln!(out, "  {FAINT}offered  returned  final{FAINT:#}");
     for row in rows {
         let [offered, returned, kept] = row.seen.map(|set| match set {
@@ -102,7 +104,7 @@ fn flags(out: &mut String, explained: &Explained) {
 }
 
 fn messages(out: &mut String, explained: &Explained, layout: Layout) {
-    section(out, "Messages", "the fields that say something: offset, length, name, value");
+    section(out, "Messages", "offset, length, field, value", layout);
     for message in view::messages(explained) {
         let frame = message.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
         let (name, length) = (message.name, message.length);
@@ -110,14 +112,15 @@ fn messages(out: &mut String, explained: &Explained, layout: Layout) {
         for field in message.fields {
             let place = format!("  {:>6} {:>5}  ", field.offset, field.length);
             let blanks = "  ".repeat(field.depth);
-            let name = padded(&format!("{blanks}{}", field.name), 26);
-            let room = layout.width().saturating_sub(15 + 27);
-            let value = shortened(&printable(&field.value), room.max(12));
-            let _ = writeln!(
-                out,
-                "{}",
-                format!("{FAINT}{place}{FAINT:#}{KEY}{name}{KEY:#} {value}").trim_end()
-            );
+            let name = format!("{blanks}{}", field.name);
+            let _ = write!(out, "{FAINT}{place}{FAINT:#}{KEY}{name}{KEY:#}");
+            if !field.value.is_empty() {
+                let gap = " ".repeat(27_usize.saturating_sub(name.len()).max(1));
+                let room = layout.width().saturating_sub(17 + 27);
+                let value = shortened(&printable(&field.value), room.max(12));
+                let _ = write!(out, "{gap}{value}");
+            }
+            out.push('\n');
         }
     }
 }

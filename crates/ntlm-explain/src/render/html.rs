@@ -328,7 +328,9 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}
 th{font-weight:500;color:var(--quiet);text-align:left;white-space:nowrap}
 th,td{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 .overview{margin-top:1rem}
-.overview .who{font-weight:600;overflow-wrap:anywhere}
+.overview td{white-space:nowrap}
+.overview .who{font-weight:600;white-space:normal;overflow-wrap:anywhere;min-width:8.5rem}
+.overview .quiet{white-space:normal}
 td.n{font-variant-numeric:tabular-nums}
 .fields td.n{text-align:right;padding-right:1rem;color:var(--quiet)}
 .fields th:nth-child(-n+2){text-align:right;padding-right:1rem}

@@ -1,8 +1,9 @@
 //! The ladder as text: a tree from the secret down to the keys that protect messages.
 
-use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, WARN, padded, printable};
+use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, WARN, printable};
 use super::view::{self, Step};
 use crate::ladder::{Ladder, Rung, RungValue};
+use anstyle::Style;
 use std::fmt::Write;
 
 /// The longest name, `EncryptedRandomSessionKey`.
@@ -70,7 +71,8 @@ fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
 /// The name and the value; where the key is another one, which.
 fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
     let joint = if ends { "└─" } else { "├─" };
-    let name = padded(rung.key.name(), NAMES);
+    let name = rung.key.name();
+    let gap = " ".repeat(NAMES.saturating_sub(name.len()) + 2);
     let _ = write!(out, "  {FAINT}{joint}{FAINT:#} {KEY}{name}{KEY:#}");
     let stem = if ends { "       " } else { "  │    " };
     let is_wide = layout.width() >= 5 + NAMES + 2 + VALUES;
@@ -80,14 +82,15 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
             let needs = 5 + NAMES + 2 + VALUES + 2 + alias.len();
             match (is_wide, layout.width() >= needs) {
                 (true, true) => {
-                    let _ = writeln!(out, "  {}", format!("{hex}  {alias}").trim_end());
+                    let _ = writeln!(out, "{gap}{}", format!("{hex}  {alias}").trim_end());
                 }
                 (true, false) => {
-                    let _ = writeln!(out, "  {hex}");
+                    let _ = writeln!(out, "{gap}{hex}");
                     let _ = writeln!(out, "{FAINT}{stem}{FAINT:#}{alias}");
                 }
                 (false, _) => {
-                    let _ = writeln!(out, "  {alias}");
+                    let alias = if alias.is_empty() { alias } else { format!("{gap}{alias}") };
+                    let _ = writeln!(out, "{alias}");
                     let _ = writeln!(out, "{FAINT}{stem}{FAINT:#}{hex}");
                 }
             }
@@ -95,15 +98,18 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
         RungValue::Empty => {
             let condition = rung.rule.map(|rule| rule.doc().condition).unwrap_or_default();
             let text = format!("none   {condition}");
-            note(out, &text, FAINT, stem, layout);
+            note(out, (&gap, stem), FAINT, &text, layout);
         }
-        RungValue::Unknown(why) => note(out, &format!("unknown   {why}"), WARN, stem, layout),
+        RungValue::Unknown(why) => {
+            note(out, (&gap, stem), WARN, &format!("unknown   {why}"), layout);
+        }
     }
 }
 
-fn note(out: &mut String, text: &str, style: anstyle::Style, stem: &str, layout: Layout) {
+/// Beside the name where there is room, else below it.
+fn note(out: &mut String, (gap, stem): (&str, &str), style: Style, text: &str, layout: Layout) {
     if 5 + NAMES + 2 + text.chars().count() <= layout.width() {
-        let _ = writeln!(out, "  {style}{}{style:#}", printable(text));
+        let _ = writeln!(out, "{gap}{style}{}{style:#}", printable(text));
     } else {
         out.push('\n');
         layout.wrap(out, stem, stem, style, text);

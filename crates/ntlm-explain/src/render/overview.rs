@@ -1,6 +1,6 @@
 //! All exchanges at a glance: a line for each.
 
-use super::style::{BAD, FAINT, GOOD, HEADING, KEY, Layout, PLAIN, WARN, padded, printable, shortened};
+use super::style::{BAD, FAINT, GOOD, HEADING, KEY, Layout, PLAIN, WARN, printable, shortened};
 use super::view::{self, Tone};
 use crate::explain::{Explained, Verdict};
 use crate::finding::Severity;
@@ -145,8 +145,12 @@ pub fn overview(capture: &str, rows: &[Row], layout: Layout) -> String {
         }
         for (column, ((style, text), width)) in line.iter().zip(widths).enumerate() {
             let gap = if column > 0 { "  " } else { "" };
-            let text = if column + 1 < line.len() { padded(text, width) } else { text.clone() };
-            let _ = write!(out, "{gap}{style}{text}{style:#}");
+            if text.is_empty() && column + 1 == line.len() {
+                break;
+            }
+            let blanks = " ".repeat(width.saturating_sub(display_width(text)));
+            let blanks = if column + 1 < line.len() { blanks } else { String::new() };
+            let _ = write!(out, "{gap}{style}{text}{style:#}{blanks}");
         }
         out.push('\n');
     }
@@ -176,7 +180,7 @@ pub fn overview_line(row: &Row, layout: Layout) -> String {
     out.push_str(first.trim_start_matches(' '));
     let label = |(style, text): (Style, String), what: &str| (style, format!("{text} {what}"));
     let findings = match row.findings() {
-        none if none.is_empty() => none,
+        none if none.is_empty() => String::new(),
         findings => format!("findings {findings}"),
     };
     let answer = match row.answer {

@@ -62,7 +62,8 @@ impl Layout {
         let options = textwrap::Options::new(room)
             .word_splitter(WordSplitter::NoHyphenation)
             .break_words(true);
-        textwrap::wrap(text, options).into_iter().map(|line| line.into_owned()).collect()
+        let lines = textwrap::wrap(text, options).into_iter();
+        lines.map(|line| line.replace('\u{a0}', " ")).collect()
     }
 
     /// Appends items side by side, as many as fit on a line; none is broken unless it must be.

@@ -100,9 +100,12 @@ fn picture(explained: &Explained, style: Option<&str>) -> String {
         None => ladder(&mut body, &view::groups(&explained.keys)),
     };
     let height = bottom + 44;
+    // Inside a page the title stands above it already.
+    let top = if style.is_some() { 0 } else { 72 };
+    let shown = height - top;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ladder\" role=\"img\" \
-         viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\n\
+         viewBox=\"0 {top} {WIDTH} {shown}\" width=\"{WIDTH}\" height=\"{shown}\">\n\
          <title>{}</title>\n",
         escaped(&title)
     );
@@ -173,7 +176,8 @@ fn lines(step: &Step<'_>) -> Lines {
     let wrap = |text: &str, width: usize| -> Vec<String> {
         let options =
             textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
-        textwrap::wrap(text, options).into_iter().map(|line| line.into_owned()).collect()
+        let lines = textwrap::wrap(text, options).into_iter();
+        lines.map(|line| line.replace('\u{a0}', " ")).collect()
     };
     let rule = step.rule().map(|rule| wrap(&rule, RULE)).unwrap_or_default();
     match &step.rung.value {
@@ -311,7 +315,7 @@ fn wires(out: &mut String, boxes: &[Placed<'_>]) {
             let Some(from) = boxes.iter().position(|source| source.has(key)) else { continue };
             let Some(source) = boxes.get(from) else { continue };
             if from + 1 == to {
-                let x = BOX_LEFT + 48;
+                let x = BOX_LEFT + BOX_WIDTH / 2;
                 let (start, end) = (source.bottom(), placed.top);
                 let _ = write!(out, "<path class=\"wire\" d=\"M{x} {start}V{}\"/>", end - 7);
                 arrow_down(out, x, end - 1);
@@ -331,21 +335,23 @@ fn wires(out: &mut String, boxes: &[Placed<'_>]) {
     assign_lanes(&mut trunks);
     let mut arrivals = vec![0; boxes.len()];
     for trunk in &trunks {
-        for to in &trunk.to {
+        for (index, to) in trunk.to.iter().enumerate() {
             let (Some(placed), Some(arrival)) = (boxes.get(*to), arrivals.get_mut(*to)) else {
                 continue;
             };
             let end = placed.top + 14 + *arrival * 11;
             *arrival += 1;
             let (x, start) = (LANE - trunk.lane * LANES_APART, trunk.top);
+            // The farthest arrow is the trunk itself; the others branch off.
+            let from = if index + 1 == trunk.to.len() {
+                format!("M{BOX_LEFT} {start}H{}Q{x} {start} {x} {}V", x + 8, start + 8)
+            } else {
+                format!("M{x} {}V", end - 9)
+            };
+            let (bend, corner) = (end - 8, x + 8);
             let _ = write!(
                 out,
-                "<path class=\"wire\" d=\"M{BOX_LEFT} {start}H{}Q{x} {start} {x} {}V{}Q{x} {end} \
-                 {} {end}H{}\"/>",
-                x + 8,
-                start + 8,
-                end - 8,
-                x + 8,
+                "<path class=\"wire\" d=\"{from}{bend}Q{x} {end} {corner} {end}H{}\"/>",
                 BOX_LEFT - 8
             );
             arrow_right(out, BOX_LEFT - 1, end);

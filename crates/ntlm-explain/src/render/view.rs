@@ -169,7 +169,7 @@ pub(super) struct FlagRow {
 
 impl FlagRow {
     pub(super) fn short_name(&self) -> &'static str {
-        let name = self.info.name.trim_start_matches("NTLMSSP_");
+        let name = self.info.name.trim_start_matches("NTLMSSP_").trim_start_matches("NTLM_");
         name.strip_prefix("NEGOTIATE_").unwrap_or(name)
     }
 }
@@ -327,7 +327,9 @@ impl Step<'_> {
     /// The rule, its condition and its section.
     pub(super) fn rule(&self) -> Option<String> {
         let doc = self.rung.rule?.doc();
-        Some(format!("{}: {} · {}", doc.name, doc.condition, doc.section))
+        // A section is not parted from its document at the end of a line.
+        let section = doc.section.replace("MS-NLMP ", "MS-NLMP\u{a0}");
+        Some(format!("{}: {} · {section}", doc.name, doc.condition))
     }
 
     pub(super) fn rungs(&self) -> impl Iterator<Item = &Rung> {
