@@ -122,8 +122,7 @@ impl Report for Text<'_> {
             return String::new();
         }
         if self.spool.rows.is_empty()
-            && let Some(text) =
-                nothing(&self.spool.label, found, select::is_filtered(self.args))
+            && let Some(text) = nothing(&self.spool.label, found, select::is_filtered(self.args))
         {
             return text;
         }
@@ -269,7 +268,9 @@ impl Report for Picture {
     fn end(&mut self) -> Result<String, Failure> {
         match (self.count, self.picture.take()) {
             (1, Some(picture)) => Ok(picture),
-            (0, _) | (_, None) => Err(Failure::new("no exchange to draw: see --brief for what there is")),
+            (0, _) | (_, None) => {
+                Err(Failure::new("no exchange to draw: see --brief for what there is"))
+            }
             (count, _) => Err(Failure::new(format!(
                 "a picture shows one exchange, and {count} fit: choose one by --exchange N (see --brief)"
             ))),

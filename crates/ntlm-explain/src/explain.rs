@@ -5,9 +5,7 @@ use crate::finding::{At, Finding, FindingCode, Findings};
 use crate::inspect;
 use crate::ladder::{Ladder, Places, hex};
 use ntlm::flags::NegotiateFlags;
-use ntlm::keys::{
-    AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof,
-};
+use ntlm::keys::{AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof};
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
 };

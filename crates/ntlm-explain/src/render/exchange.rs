@@ -136,7 +136,13 @@ fn list(out: &mut String, explained: &Explained, layout: Layout) {
         let (indent, colour) = (" ".repeat(12), style(tone));
         let _ = write!(out, "  {colour}{mark} {word:<7}{colour:#} ");
         layout.wrap(out, "", &indent, colour, &text);
-        layout.wrap(out, &indent, &format!("{indent}  "), PLAIN, &format!("→ {}", finding.code.advice()));
+        layout.wrap(
+            out,
+            &indent,
+            &format!("{indent}  "),
+            PLAIN,
+            &format!("→ {}", finding.code.advice()),
+        );
         layout.wrap(out, &indent, &indent, FAINT, &format!("[{}]", finding.code.code()));
     }
 }

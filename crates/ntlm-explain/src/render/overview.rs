@@ -98,8 +98,17 @@ impl Row {
 }
 
 const HEADS: [&str; 11] = [
-    " #", "time", "account", "client → server", "carrier", "version", "protection", "response",
-    "MIC", "answer", "findings",
+    " #",
+    "time",
+    "account",
+    "client → server",
+    "carrier",
+    "version",
+    "protection",
+    "response",
+    "MIC",
+    "answer",
+    "findings",
 ];
 
 pub(super) const fn style(tone: Tone) -> Style {

@@ -181,9 +181,7 @@ fn lines(step: &Step<'_>) -> Lines {
     };
     let rule = step.rule().map(|rule| wrap(&rule, RULE)).unwrap_or_default();
     match &step.rung.value {
-        RungValue::Empty => {
-            Lines { formula: Vec::new(), rule: Vec::new(), note: empty(step.rung) }
-        }
+        RungValue::Empty => Lines { formula: Vec::new(), rule: Vec::new(), note: empty(step.rung) },
         value => {
             let formula = match view::alias(step.rung) {
                 Some(key) => vec![format!("= {key}")],
@@ -397,6 +395,8 @@ fn line(out: &mut String, (x, y): (i32, i32), class: &str, text: &str) {
 fn line_to(out: &mut String, (x, y): (i32, i32), class: &str, text: &str) {
     debug_assert!(display_width(text) <= FORMULA, "the text of a box is wrapped");
     let text = escaped(text);
-    let _ =
-        write!(out, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{text}</text>");
+    let _ = write!(
+        out,
+        "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{text}</text>"
+    );
 }

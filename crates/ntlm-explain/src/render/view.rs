@@ -251,11 +251,8 @@ fn add_field(fields: &mut Vec<FieldView>, field: &DecodedField, depth: usize, ma
         field.name.as_str(),
         "NTProofStr" | "EncryptedRandomSessionKey" | "NtChallengeResponse" | "LmChallengeResponse"
     );
-    let value = if masked && is_secret {
-        "*".repeat(field.value.len())
-    } else {
-        printable(&field.value)
-    };
+    let value =
+        if masked && is_secret { "*".repeat(field.value.len()) } else { printable(&field.value) };
     let (name, offset, length) = (printable(&field.name), field.offset, field.length);
     fields.push(FieldView { name, offset, length, value, depth });
     field.inner.iter().for_each(|inner| add_field(fields, inner, depth + 1, masked));

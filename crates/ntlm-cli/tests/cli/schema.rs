@@ -1,8 +1,6 @@
 //! The JSON of `explain` against its published schema.
 
-mod common;
-
-use common::{accounts, root, run, testdata};
+use crate::common::{accounts, root, run, testdata};
 use serde_json::Value;
 
 fn schema() -> jsonschema::Validator {
@@ -41,7 +39,8 @@ fn check(extra: &[&str]) -> usize {
             panic!("{}: {error}", error.instance_path());
         }
         let captures = json["captures"].as_array().unwrap();
-        count += captures.iter().map(|one| one["exchanges"].as_array().unwrap().len()).sum::<usize>();
+        count +=
+            captures.iter().map(|one| one["exchanges"].as_array().unwrap().len()).sum::<usize>();
     }
     count
 }
