@@ -35,7 +35,7 @@ struct Spool {
     rows: Vec<Row>,
     details: String,
     size: usize,
-    is_full: bool,
+    is_given_back: bool,
 }
 
 impl Spool {
@@ -46,17 +46,20 @@ impl Spool {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
-    /// False if nothing more can be kept.
-    fn keep(&mut self, row: Row, details: &str) -> bool {
+    fn keep(&mut self, row: Row, details: &str) {
         self.size = self.size.saturating_add(row.size()).saturating_add(details.len());
         self.rows.push(row);
         self.details.push_str(details);
-        self.rows.len() < Self::MAX_ROWS && self.size < Self::MAX_SIZE
+    }
+
+    /// Whether nothing more can be kept.
+    const fn is_full(&self) -> bool {
+        self.rows.len() >= Self::MAX_ROWS || self.size >= Self::MAX_SIZE
     }
 
     /// Gives back the memory; what follows is shown as it comes.
-    fn fill(&mut self) {
-        *self = Self { is_full: true, ..Self::default() };
+    fn give_back(&mut self) {
+        *self = Self { is_given_back: true, ..Self::default() };
     }
 }
 
@@ -69,6 +72,11 @@ fn nothing(label: &str, found: u64, filtered: bool) -> Option<String> {
         _ => None,
     }
 }
+
+const MORE_THAN_KEPT: &str = "\
+More follow than can be kept in memory: from here on, a few lines for each.
+Narrow them down by --exchange or another filter to see more.
+";
 
 /// For a terminal.
 pub(crate) struct Text<'a> {
@@ -98,27 +106,26 @@ impl Report for Text<'_> {
 
     fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
         let row = Row::new(explained);
-        if self.spool.is_full {
+        if self.spool.is_given_back {
             return Ok(render::overview_line(&row, self.layout));
+        }
+        if self.spool.is_full() {
+            let text = self.flush();
+            self.spool.give_back();
+            let line = render::overview_line(&row, self.layout);
+            return Ok(format!("{text}\n{MORE_THAN_KEPT}\n{line}"));
         }
         let details = match (self.args.brief, self.args.only_findings) {
             (true, _) => String::new(),
             (_, true) => render::findings(explained, self.layout),
             _ => render::exchange(explained, self.layout),
         };
-        if self.spool.keep(row, &details) {
-            return Ok(String::new());
-        }
-        let text = self.flush();
-        self.spool.fill();
-        Ok(format!(
-            "{text}\nMore follow than can be kept in memory: from here on, a few lines for each.\n\
-             Narrow them down by --exchange or another filter to see more.\n\n"
-        ))
+        self.spool.keep(row, &details);
+        Ok(String::new())
     }
 
     fn capture_end(&mut self, found: u64, damaged: bool) -> String {
-        if self.spool.is_full || (damaged && found == 0) {
+        if self.spool.is_given_back || (damaged && found == 0) {
             return String::new();
         }
         if self.spool.rows.is_empty()
@@ -161,7 +168,7 @@ impl Report for Page<'_> {
     }
 
     fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
-        if self.spool.is_full {
+        if self.spool.is_full() {
             self.left_out += 1;
             return Ok(String::new());
         }
@@ -170,7 +177,7 @@ impl Report for Page<'_> {
             (_, true) => render::html_findings(self.captures, explained),
             _ => render::html_exchange(self.captures, explained),
         };
-        self.spool.is_full = !self.spool.keep(Row::new(explained), &details);
+        self.spool.keep(Row::new(explained), &details);
         Ok(String::new())
     }
 

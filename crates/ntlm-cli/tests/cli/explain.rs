@@ -303,6 +303,21 @@ fn hostile_names_are_shown_and_not_obeyed() {
 }
 
 #[test]
+fn more_exchanges_than_can_be_kept_are_shown_as_they_come() {
+    let folder = Folder::new("crowd");
+    let file = folder.write("crowd.pcap", crate::hostile::crowd(10_050));
+    let ran = run(&["explain", &file, "--brief"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("More follow than can be kept"));
+    let last = ran.out.lines().filter(|line| line.starts_with("10050  ")).count();
+    assert_eq!(last, 1);
+    let one = run(&["explain", &file, "--exchange", "10050"]);
+    assert!(one.out.contains("1 exchange: 1 unchecked"), "{}", one.out);
+    let page = run(&["explain", &file, "--brief", "--format", "html"]);
+    assert!(page.out.contains("50 more exchanges are left out"));
+}
+
+#[test]
 fn findings_are_listed_with_what_to_do() {
     let ran = run(&["explain", "--list-findings"]);
     assert_eq!(ran.code, 0);

@@ -1,13 +1,30 @@
-//! A capture of one exchange over HTTP, with names as one likes.
+//! Captures of exchanges over HTTP, with names as one likes.
 
-/// The capture, with raw IPv4 packets.
+/// One exchange, in raw IPv4 packets.
 pub(crate) fn capture(user: &str, workstation: &str, domain: &str) -> Vec<u8> {
+    let mut file = header();
+    exchange(&mut file, 40_000, user, workstation, domain);
+    file
+}
+
+/// Many exchanges, each on a connection of its own.
+pub(crate) fn crowd(count: u16) -> Vec<u8> {
+    let mut file = header();
+    (0..count).for_each(|number| exchange(&mut file, 10_000 + number, "user", "WS", "D"));
+    file
+}
+
+fn header() -> Vec<u8> {
     let mut file = Vec::new();
     file.extend(0xa1b2_c3d4_u32.to_le_bytes());
     file.extend([2, 0, 4, 0]);
     file.extend([0; 8]);
     file.extend(65_535_u32.to_le_bytes());
     file.extend(101_u32.to_le_bytes());
+    file
+}
+
+fn exchange(file: &mut Vec<u8>, port: u16, user: &str, workstation: &str, domain: &str) {
     let negotiate = base64(&message(1, &[], &[0x97, 0x82, 0x08, 0xe2]));
     let challenge = base64(&challenge());
     let authenticate = base64(&authenticate(user, workstation, domain));
@@ -18,21 +35,20 @@ pub(crate) fn capture(user: &str, workstation: &str, domain: &str) -> Vec<u8> {
     );
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let mut at = [1000_u32, 5000];
-    packet(&mut file, 0, &mut at, SYN, b"");
-    packet(&mut file, 1, &mut at, SYN | ACK, b"");
-    packet(&mut file, 0, &mut at, ACK, request(&negotiate).as_bytes());
-    packet(&mut file, 1, &mut at, ACK, refusal.as_bytes());
-    packet(&mut file, 0, &mut at, ACK, request(&authenticate).as_bytes());
-    packet(&mut file, 1, &mut at, ACK, answer.as_bytes());
-    file
+    packet(file, port, 0, &mut at, SYN, b"");
+    packet(file, port, 1, &mut at, SYN | ACK, b"");
+    packet(file, port, 0, &mut at, ACK, request(&negotiate).as_bytes());
+    packet(file, port, 1, &mut at, ACK, refusal.as_bytes());
+    packet(file, port, 0, &mut at, ACK, request(&authenticate).as_bytes());
+    packet(file, port, 1, &mut at, ACK, answer.as_bytes());
 }
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// One segment; `from` is 0 for the client, 1 for the server.
-fn packet(file: &mut Vec<u8>, from: usize, at: &mut [u32; 2], flags: u8, data: &[u8]) {
-    let (addresses, ports) = ([[10, 0, 0, 1], [10, 0, 0, 2]], [40_000_u16, 80]);
+fn packet(file: &mut Vec<u8>, port: u16, from: usize, at: &mut [u32; 2], flags: u8, data: &[u8]) {
+    let (addresses, ports) = ([[10, 0, 0, 1], [10, 0, 0, 2]], [port, 80]);
     let length = u16::try_from(40 + data.len()).unwrap();
     let mut packet = vec![0x45, 0];
     packet.extend(length.to_be_bytes());

@@ -221,7 +221,7 @@ fn tokens(capture: &[u8]) -> [String; 3] {
     let token = |start: &str| {
         let at = text.find(start).unwrap();
         let end = |c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c));
-        text[at..].split(end).next().unwrap().to_owned()
+        text.get(at..).unwrap().split(end).next().unwrap().to_owned()
     };
     [token("TlRMTVNTUAAB"), token("TlRMTVNTUAAC"), token("TlRMTVNTUAAD")]
 }

@@ -1,11 +1,8 @@
 //! The program as people run it.
 
 #![expect(
-    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
     clippy::unwrap_used,
     reason = "helpers of tests may fail as tests do"
 )]

@@ -27,6 +27,11 @@ pub(super) fn escaped(text: &str) -> String {
     })
 }
 
+/// A name that may go on in the next line behind the domain.
+fn breakable(name: &str) -> String {
+    escaped(name).replacen('\\', "\\<wbr>", 1)
+}
+
 /// Everything up to the first capture.
 #[must_use]
 pub fn html_start(title: &str) -> String {
@@ -88,7 +93,7 @@ pub fn html_capture(number: usize, capture: &str, rows: &[Row]) -> String {
             "<tr>{}{}{}{}{}{}{}{}{}{}{}</tr>",
             cell("n", "exchange", &link),
             cell("quiet", "time", &escaped(&when)),
-            cell("who", "account", &escaped(&row.account)),
+            cell("who", "account", &breakable(&row.account)),
             cell("quiet", "ends", &escaped(&row.ends)),
             cell("", "carrier", row.carrier),
             cell("", "version", &escaped(row.version)),
@@ -318,7 +323,7 @@ const PAGE_STYLE: &str = "\
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,'Segoe UI',\
 Roboto,'DejaVu Sans',sans-serif}
-main{max-width:1120px;margin:0 auto;padding:2rem 1.25rem 4rem}
+main{max-width:1180px;margin:0 auto;padding:2rem 1.25rem 4rem}
 h1{font-size:1.6rem;margin:1rem 0 .2rem;overflow-wrap:anywhere}
 h2{font-size:1.3rem;margin:0 0 .4rem;overflow-wrap:anywhere}
 h2 small{font-weight:400;font-size:.8em;color:var(--quiet)}
@@ -338,7 +343,7 @@ th{font-weight:500;color:var(--quiet);text-align:left;white-space:nowrap}
 th,td{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 .overview{margin-top:1rem}
 .overview td{white-space:nowrap}
-.overview .who{font-weight:600;white-space:normal;overflow-wrap:anywhere;min-width:8.5rem}
+.overview .who{font-weight:600;white-space:normal;overflow-wrap:break-word;max-width:16rem}
 .overview .quiet{white-space:normal}
 td.n{font-variant-numeric:tabular-nums}
 .fields td.n{text-align:right;padding-right:1rem;color:var(--quiet)}
@@ -364,6 +369,11 @@ details{margin:.6rem 0}summary{cursor:pointer;padding:.2rem 0}
 .overview td{display:flex;gap:1rem;border:0;padding:.1rem 0}
 .overview td::before{content:attr(data-label);flex:0 0 6.5rem;color:var(--quiet);font-weight:400}
 .overview td:empty{display:none}
+}
+@media (max-width:640px){
+.facts{grid-template-columns:repeat(2,minmax(0,1fr))}
+.flags td:last-child,.flags th:last-child{display:none}
+main{padding:1rem 1rem 3rem}
 }
 @media print{
 :root{--bg:#fff;--fg:#000;--quiet:#444;--line:#bbb;--soft:#fff}
