@@ -162,8 +162,7 @@ fn decoding_does_not_allocate() {
     assert_eq!(count, 0);
 }
 
-/// How many allocations each step of a handshake takes: 50 in all, none of them long-lived but the
-/// tokens and the names. A step that takes more fails here.
+/// How many allocations each step of a handshake takes, 50 in all. A step that takes more fails here.
 #[test]
 fn handshake_allocations_are_counted() {
     const MOST: [(&str, u64); 6] = [

@@ -7,5 +7,6 @@
 )]
 
 mod common;
+mod messages;
 mod rules;
 mod vectors;
