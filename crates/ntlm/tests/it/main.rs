@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod handshake;
 mod messages;
 mod rules;
 mod vectors;
