@@ -736,3 +736,107 @@ impl fmt::Display for DenialReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Client, ClientConfig, Credential};
+    use crate::crypto::count;
+    use crate::keys::{Lmowfv1, Password};
+    use crate::name::AccountName;
+    use crate::policy::{ClientPolicy, ClientSends};
+    use std::string::ToString;
+
+    const NOW: FileTime = FileTime::from_unix_seconds(1_767_225_600);
+
+    /// What the client proves with, and the NT response's fate on the way.
+    #[derive(Clone, Copy, Debug)]
+    enum Sent {
+        Ntlmv2,
+        Ntlmv1,
+        Ntlmv1Ess,
+        LmField,
+        Lmv2Field,
+    }
+
+    fn logon(sent: Sent, password: &str) -> LogonRequest {
+        let policy = ServerPolicy {
+            insecure_accept_ntlmv1: true,
+            insecure_accept_lm: true,
+            ..ServerPolicy::default()
+        };
+        let send_timestamp = !matches!(sent, Sent::Lmv2Field);
+        let names = ServerNames {
+            nb_computer: "SERVER".into(),
+            nb_domain: "SERVER".into(),
+            ..ServerNames::default()
+        };
+        let config = ServerConfig { policy, send_timestamp, ..ServerConfig::new(names) };
+        let policy = ClientPolicy {
+            sends: match sent {
+                Sent::Ntlmv2 | Sent::Lmv2Field => ClientSends::Ntlmv2,
+                _ => ClientSends::InsecureLmAndNtlmv1,
+            },
+            offer_extended_session_security: matches!(sent, Sent::Ntlmv1Ess | Sent::Ntlmv2),
+            ..ClientPolicy::default()
+        };
+        let fresh = |seed| Fresh::from_random(NOW, [seed; 24]);
+        let (negotiate, client) = Client::start(ClientConfig { policy, ..Default::default() });
+        let server = Server::new(config).unwrap();
+        let (challenge, server) = server.challenge(&negotiate, fresh(1)).unwrap();
+        let credential = Credential {
+            name: AccountName::parse(r"EXAMPLE\alice"),
+            secret: AccountSecret::from_password(&Password::from(password), CodePage::Cp437),
+        };
+        let (mut token, _) = client.respond(&challenge, &credential, fresh(2)).unwrap();
+        if matches!(sent, Sent::LmField | Sent::Lmv2Field) {
+            let mut message = AuthenticateMessage::decode(&token).unwrap();
+            message.nt_challenge_response = Payload::default();
+            token = message.encode().unwrap();
+        }
+        server.receive(&token, NOW).unwrap()
+    }
+
+    #[test]
+    fn unknown_account_and_wrong_password_cost_the_same_and_are_answered_alike() {
+        let alice = AccountSecret::from_password(&"Wonder-Land1".into(), CodePage::Cp437);
+        let nt_hash_only = AccountSecret::from_hashes(alice.nt_hash().duplicate(), None);
+        let lm_hash = Some(Lmowfv1::new([9; 16]));
+        let both = AccountSecret::from_hashes(alice.nt_hash().duplicate(), lm_hash);
+        let variants = [
+            (Sent::Ntlmv2, [0, 0, 4, 0, 0]),
+            (Sent::Ntlmv1, [0, 0, 0, 0, 3]),
+            (Sent::Ntlmv1Ess, [0, 1, 0, 0, 3]),
+            (Sent::LmField, [0, 0, 4, 0, 3]),
+            (Sent::Lmv2Field, [0, 0, 4, 0, 3]),
+        ];
+        for (sent, operations) in variants {
+            assert!(logon(sent, "Wonder-Land1").verify(Some(&alice)).is_ok(), "{sent:?}");
+            let judged = |password, account: Option<&AccountSecret>| {
+                let logon = logon(sent, password);
+                count::taken();
+                let denied = logon.verify(account).unwrap_err();
+                (denied, denied.to_string(), count::taken())
+            };
+            let unknown = judged("Wonder-Land1", None);
+            assert_eq!(unknown.0.reason_for_the_log(), DenialReason::WrongSecret);
+            // A response is checked, and no key derived.
+            assert_eq!(unknown.2, operations, "{sent:?}");
+            assert_eq!(unknown.1, "logon denied");
+            for account in [&alice, &nt_hash_only, &both] {
+                assert_eq!(judged("another", Some(account)), unknown, "{sent:?}");
+            }
+            assert_eq!(judged("another", None), unknown, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn guest_costs_the_same_too() {
+        let mut request = logon(Sent::Ntlmv2, "any");
+        let config = Arc::make_mut(&mut request.config);
+        config.policy.insecure_allow_guest = true;
+        count::taken();
+        assert!(matches!(request.verify(None), Ok(LogonOutcome::Guest(_))));
+        assert_eq!(count::taken(), [0, 0, 4, 0, 0]);
+    }
+}
