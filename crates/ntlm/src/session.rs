@@ -652,3 +652,71 @@ impl fmt::Debug for DatagramSession {
         f.debug_struct("DatagramSession").field("flags", &self.flags).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(flags: NegotiateFlags, role: Role) -> Session {
+        let keys = || DirectionalKeys {
+            signing_key: flags
+                .contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY)
+                .then(|| SigningKey::new([1; 16])),
+            sealing_key: SealingKey::new([2; 16]),
+        };
+        let flags = flags | NegotiateFlags::NEGOTIATE_SIGN | NegotiateFlags::NEGOTIATE_SEAL;
+        Session::from_directional_keys(keys(), keys(), flags, role)
+    }
+
+    /// The last number is used, and then none is left: a number is never used twice.
+    #[test]
+    fn sequence_numbers_do_not_wrap() {
+        let ess = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        for flags in [NegotiateFlags::empty(), ess] {
+            let mut client = session(flags, Role::Client);
+            let mut server = session(flags, Role::Server);
+            // The first message makes the streams.
+            let signature = client.sign(b"text").unwrap();
+            server.verify(b"text", &signature).unwrap();
+            client.stream(Direction::ClientToServer).seq_num = Some(u32::MAX);
+            server.stream(Direction::ClientToServer).seq_num = Some(u32::MAX);
+            let mut message = *b"text";
+            let signature = client.seal(&mut message).unwrap();
+            server.unseal(&mut message, &signature).unwrap();
+            assert_eq!(&message, b"text");
+            let exhausted = SessionError::SequenceExhausted;
+            assert_eq!(client.sign(b"text"), Err(exhausted));
+            assert_eq!(client.seal(&mut message), Err(exhausted));
+            assert_eq!(server.verify(b"text", &signature), Err(exhausted));
+            assert_eq!(server.unseal(&mut message, &signature), Err(exhausted));
+            assert_eq!(&message, b"text", "neither encrypted nor wiped");
+        }
+    }
+
+    #[test]
+    fn signing_uses_as_much_key_stream_as_specified() {
+        let ess = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        let key_exch = NegotiateFlags::NEGOTIATE_KEY_EXCH;
+        for (flags, used) in
+            [(NegotiateFlags::empty(), 12), (key_exch, 12), (ess, 0), (ess | key_exch, 8)]
+        {
+            let mut client = session(flags, Role::Client);
+            let mut server = session(flags, Role::Server);
+            let signature = client.sign(b"text").unwrap();
+            server.verify(b"text", &signature).unwrap();
+            let direction = Direction::ClientToServer;
+            assert_eq!(client.stream(direction).rc4.position(), used);
+            assert_eq!(server.stream(direction).rc4.position(), used);
+        }
+    }
+
+    /// Keys and RC4 schedules are made by the first message that needs them, not before.
+    #[test]
+    fn streams_are_made_when_first_used() {
+        let flags = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        let mut client = session(flags, Role::Client);
+        assert!(client.sender.is_none() && client.receiver.is_none());
+        client.sign(b"text").unwrap();
+        assert!(client.sender.is_some() && client.receiver.is_none());
+    }
+}

@@ -9,5 +9,7 @@
 mod common;
 mod handshake;
 mod messages;
+mod policy;
 mod rules;
+mod session;
 mod vectors;
