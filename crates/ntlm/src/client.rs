@@ -13,6 +13,7 @@
 
 use crate::anonymous::AnonymousLogon;
 use crate::channel_bindings::ChannelBindings;
+use crate::datagram::{DatagramKeying, DatagramSession};
 use crate::error::{ClientError, Misuse, PeerError};
 use crate::flags::NegotiateFlags;
 use crate::fresh::Fresh;
@@ -26,7 +27,8 @@ use crate::message::{
 };
 use crate::name::AccountName;
 use crate::policy::{ChallengeTraits, ClientPolicy, ClientSends, Relaxation};
-use crate::session::{DatagramKeying, DatagramSession, Role, Session};
+use crate::protect::Role;
+use crate::session::Session;
 use crate::text::{Charset, CodePage, Utf16String};
 use crate::time::FileTime;
 use crate::wire::{Payload, TooLong};

@@ -1,6 +1,6 @@
 //! KXKEY: from SessionBaseKey to KeyExchangeKey (MS-NLMP 3.4.5.1).
 
-use super::rule::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
 use super::{Lmowfv1, SessionBaseKey};
 use crate::crypto::{des, hmac_md5};
 use crate::flags::NegotiateFlags;

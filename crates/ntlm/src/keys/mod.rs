@@ -5,6 +5,7 @@
 //! for the server and for whoever looks on; [`Rule::all`] is the reference table.
 
 mod compute;
+mod doc;
 mod exported;
 mod kxkey;
 mod mic;
@@ -19,6 +20,7 @@ mod signkey;
 mod verify;
 
 pub use compute::{ComputedResponses, ResponseInputs, ResponseRule};
+pub use doc::{Direction, Input, KeyName, MessageField, NtlmVersion, RuleDoc};
 pub use exported::{
     EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule, RandomSessionKey,
     RandomSessionKeyRule, encrypted_random_session_key, exported_session_key, random_session_key,
@@ -34,10 +36,7 @@ pub use response::{
     challenge_for_domain_controller, lm_challenge_response_v1, lm_challenge_response_v2,
     nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str,
 };
-pub use rule::{
-    Direction, Input, KeyName, MessageField, NtlmVersion, Rule, RuleDoc, Step, StepBytes,
-    StepValue, Unknown,
-};
+pub use rule::{Rule, Step, StepBytes, StepValue, Unknown};
 pub use schedule::{Derivation, InvalidSessionKey, KeyExchange, KeySchedule, KeySource};
 pub use sealkey::{SealingKey, SealingKeyRule, sealkey};
 pub use secret_of_account::AccountSecret;

@@ -1,6 +1,6 @@
 //! The one-way functions: from a password to LMOWFv1, NTOWFv1 and NTOWFv2 (MS-NLMP 3.3.1, 3.3.2).
 
-use super::rule::{Input, KeyName, MessageField, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, RuleDoc};
 use crate::crypto::{HmacMd5, des, md4_utf16};
 use crate::secret::secret_key;
 use crate::text::{CodePage, upcase_units};

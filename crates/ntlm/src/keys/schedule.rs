@@ -1,6 +1,7 @@
 //! The key schedule: every key of one exchange, from whatever is at hand.
 
-use super::rule::{Direction, KeyName, NtlmVersion, Rule, Step, StepBytes, StepValue, Unknown};
+use super::doc::{Direction, KeyName, NtlmVersion};
+use super::rule::{Rule, Step, StepBytes, StepValue, Unknown};
 use super::verify::Proved;
 use super::{
     AccountSecret, EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule,

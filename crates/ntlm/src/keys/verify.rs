@@ -1,6 +1,6 @@
 //! Whether the responses hold under an account's secret (MS-NLMP 3.2.5.1.2).
 
-use super::rule::NtlmVersion;
+use super::doc::NtlmVersion;
 use super::{
     AccountSecret, Lmowfv1, Ntowfv2Rule, ResponseKeyNt, lm_challenge_response_v1,
     lm_challenge_response_v2, lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess,
