@@ -183,7 +183,9 @@ impl Client {
             fresh.random_session_key,
         );
         let names = Names { user: &user, domain: &domain, workstation: &self.config.workstation };
-        let announced = is_v2 && timestamp.is_some();
+        // The server's own MsvAvFlags are sent back: what they announce must be there.
+        let flags = target_info.and_then(|list| list.flags()).unwrap_or_default();
+        let announced = is_v2 && (timestamp.is_some() || flags.mic_present());
         let token = self.authenticate(
             &decoded,
             challenge,
@@ -241,6 +243,9 @@ impl Client {
 
     fn required(&self) -> NegotiateFlags {
         let mut required = NegotiateFlags::empty();
+        if self.negotiate.is_none() {
+            required |= NegotiateFlags::NEGOTIATE_DATAGRAM | NegotiateFlags::NEGOTIATE_KEY_EXCH;
+        }
         if self.config.protection == Protection::None {
             return required;
         }
@@ -253,9 +258,6 @@ impl Client {
         }
         if self.config.policy.require_extended_session_security {
             required |= NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-        }
-        if self.negotiate.is_none() {
-            required |= NegotiateFlags::NEGOTIATE_DATAGRAM | NegotiateFlags::NEGOTIATE_KEY_EXCH;
         }
         required
     }

@@ -216,7 +216,15 @@ impl Challenged {
             authenticate: authenticate.to_vec(),
             now,
         };
-        let flags = request.exchange()?.negotiate_flags();
+        let exchange = request.exchange()?;
+        let flags = exchange.negotiate_flags();
+        // A datagram client concludes the flags, but from what was offered (3.2.5.2.2). Otherwise
+        // what it adds does not count in the first place.
+        let offered = exchange.challenge().negotiate_flags.union(NegotiateFlags::ANONYMOUS);
+        let added = flags.difference(offered);
+        if !added.is_empty() {
+            return Err(PeerError::FlagsNotOffered(added));
+        }
         let mut required = NegotiateFlags::empty();
         if request.config.policy.require_signing {
             required |= NegotiateFlags::NEGOTIATE_SIGN;

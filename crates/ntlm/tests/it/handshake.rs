@@ -1156,3 +1156,71 @@ fn challenge_says_what_kind_of_server_it_is() {
         assert_eq!(ids.collect::<Vec<_>>(), [2, 1, 4, 3, 5, 7, 0]);
     }
 }
+
+/// A MIC that the AV_PAIRs announce is there, even where the server's own MsvAvFlags announced it.
+#[test]
+fn a_mic_announced_by_the_server_is_made() {
+    let announce = |bytes: Vec<u8>| {
+        let old = ChallengeMessage::decode(&bytes).unwrap();
+        let list = old.target_info().unwrap().bytes();
+        let end = list.len() - 4;
+        let list = [&list[..end], &[6, 0, 4, 0, 2, 0, 0, 0], &list[end..]].concat();
+        let message = ChallengeMessage {
+            target_name: Payload::new(old.target_name.bytes()),
+            target_info: Some(Payload::new(&list)),
+            ..old
+        };
+        message.encode().unwrap()
+    };
+    let mut server = server_config();
+    server.send_timestamp = false;
+    let (negotiate, client) = Client::start(signing_client());
+    let (challenge, _) = Server::new(server).unwrap().challenge(&negotiate, fresh(1)).unwrap();
+    let challenge = announce(challenge);
+    let alice = credential(r"EXAMPLE\alice", "Wonder-Land1");
+    let (token, client) = client.respond(&challenge, &alice, fresh(2)).unwrap();
+    let page = CodePage::Cp437;
+    let exchange = ntlm::Exchange::decode(Some(&negotiate), &challenge, &token, page).unwrap();
+    assert!(exchange.authenticate().announces_mic());
+    assert_eq!(exchange.check_mic(client.keys().exported_session_key()), Check::Valid);
+}
+
+/// In the connectionless mode the client concludes the flags, but only from what was offered
+/// (MS-NLMP 3.2.5.2.2).
+#[test]
+fn a_datagram_client_cannot_add_flags_either() {
+    for (added, refused) in [
+        (NegotiateFlags::empty(), false),
+        (NegotiateFlags::NEGOTIATE_LM_KEY, true),
+        (NegotiateFlags::REQUEST_NON_NT_SESSION_KEY, true),
+    ] {
+        let client = Client::start_connectionless(signing_client());
+        let server = Server::new(lax_server_config()).unwrap();
+        let (challenge, server) = server.challenge_connectionless(fresh(1));
+        let alice = credential(r"EXAMPLE\alice", "Wonder-Land1");
+        let (token, _) = client.respond(&challenge, &alice, fresh(2)).unwrap();
+        let token = rewritten(&token, |message| {
+            message.negotiate_flags = message.negotiate_flags.map(|flags| flags | added);
+        });
+        let error = PeerError::FlagsNotOffered(added);
+        let expected = if refused { Err(error) } else { Ok(()) };
+        assert_eq!(server.receive(&token, NOW).map(drop), expected);
+    }
+}
+
+/// DATAGRAM and KEY_EXCH must be in every connectionless CHALLENGE (MS-NLMP 3.1.5.2.1).
+#[test]
+fn a_datagram_client_insists_on_datagrams() {
+    for protection in [Protection::None, Protection::Sign, Protection::Seal] {
+        for flag in [NegotiateFlags::NEGOTIATE_DATAGRAM, NegotiateFlags::NEGOTIATE_KEY_EXCH] {
+            let config = ClientConfig { protection, ..signing_client() };
+            let client = Client::start_connectionless(config);
+            let server = Server::new(lax_server_config()).unwrap();
+            let (challenge, _) = server.challenge_connectionless(fresh(1));
+            let challenge = without_flags(CHALLENGE_FLAGS, flag)(challenge);
+            let alice = credential(r"EXAMPLE\alice", "Wonder-Land1");
+            let result = client.respond(&challenge, &alice, fresh(2)).map(drop);
+            assert_eq!(result, Err(PeerError::FlagsMissing(flag).into()), "{protection:?}");
+        }
+    }
+}

@@ -427,3 +427,39 @@ fn headers_of_every_length_decode() {
         assert_eq!(message.encode().unwrap(), bytes, "{header}");
     }
 }
+
+/// An item whose flag is clear is ignored, wherever it points (MS-NLMP 2.2.1). Not so TargetName:
+/// the specification's own examples carry one without REQUEST_TARGET, and the vector
+/// reject-type2-tn-oob wants it checked.
+#[test]
+fn items_whose_flag_is_clear_may_point_anywhere() {
+    let peers = Peers::new();
+    let with = |bytes: &[u8], place: usize, flags_at: usize, flag: NegotiateFlags, set: bool| {
+        let mut bytes = bytes.to_vec();
+        bytes[place..place + 8].copy_from_slice(&[5, 0, 5, 0, 0xff, 0xff, 0xff, 0xff]);
+        let old = u32::from_le_bytes(bytes[flags_at..flags_at + 4].try_into().unwrap());
+        let flags = NegotiateFlags::from_bits_retain(old);
+        let flags = if set { flags | flag } else { flags - flag };
+        bytes[flags_at..flags_at + 4].copy_from_slice(&flags.bits().to_le_bytes());
+        bytes
+    };
+    let decodes = |bytes: &[u8]| match MessageType::of(bytes).unwrap() {
+        MessageType::Negotiate => NegotiateMessage::decode(bytes).map(|m| m.defects()),
+        MessageType::Challenge => ChallengeMessage::decode(bytes).map(|m| m.defects()),
+        MessageType::Authenticate => AuthenticateMessage::decode(bytes).map(|m| m.defects()),
+    };
+    let items = [
+        (&peers.negotiate, 16, 12, NegotiateFlags::NEGOTIATE_OEM_DOMAIN_SUPPLIED),
+        (&peers.negotiate, 24, 12, NegotiateFlags::NEGOTIATE_OEM_WORKSTATION_SUPPLIED),
+        (&peers.challenge, 40, 20, NegotiateFlags::NEGOTIATE_TARGET_INFO),
+        (&peers.authenticate, 52, 60, NegotiateFlags::NEGOTIATE_KEY_EXCH),
+    ];
+    for (bytes, place, flags_at, flag) in items {
+        let error = decodes(&with(bytes, place, flags_at, flag, true)).unwrap_err();
+        assert_eq!((error.kind, error.offset), (DecodeErrorKind::PayloadOutOfBounds, place));
+        let ignored = with(bytes, place, flags_at, flag, false);
+        assert_eq!(decodes(&ignored), Ok(Vec::new()), "{flag:?}");
+        let (encoded, fields) = round_trip(&ignored).unwrap();
+        assert_same_where_covered(&ignored, &encoded, &fields);
+    }
+}
