@@ -173,7 +173,6 @@ fn observe(negotiate: &[u8], challenge: &[u8], authenticate: &[u8], secret: &Acc
     let Ok(exchange) = exchange else { return };
     black_box(exchange.challenge_for_domain_controller());
     black_box(exchange.target_info_is_echoed());
-    black_box(exchange.responses().lm_field_holds(secret));
     let source = match exchange.prove(secret) {
         Some(proof) => KeySource::Secret { secret, proof },
         None => KeySource::ExportedSessionKey {

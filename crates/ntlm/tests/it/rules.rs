@@ -8,10 +8,14 @@ use ntlm::keys::{KeyName, Rule};
 /// computes them apart from this library, but nobody outside has confirmed them. What recorded
 /// traffic shows of them besides is said here.
 const OWN_VECTORS_ONLY: [(&str, &str, &str); 6] = [
-    ("LMOWFv1", "Unavailable", "in every capture of an account that has its NT hash only"),
+    (
+        "LMOWFv1",
+        "Unavailable",
+        "captures smbclient-*-ntlmv2-long: a password of more than 14 characters",
+    ),
     ("NTOWFv2", "EmptyDomain", "Windows XP with a local account; no capture of it at hand"),
     ("SessionBaseKey", "Lmv2", "no capture known"),
-    ("SessionBaseKey", "Guest", "captures smbclient-*-guest"),
+    ("SessionBaseKey", "Guest", "captures smbclient-*-guest show the logon, but no use of the key"),
     ("KeyExchangeKey", "NoLmHash", "no capture known"),
     ("MIC", "Connectionless", "no capture known; no peer speaks it"),
 ];
