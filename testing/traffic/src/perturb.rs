@@ -24,6 +24,9 @@ pub struct Perturbation {
     pub reorder: f64,
     /// How many frames later at most, for `reorder` and `duplicate`.
     pub distance: u64,
+    /// Whether a frame may come later than an answer to it, as where several queues are captured.
+    /// Else frames of one direction trade places among themselves, as a network has it.
+    pub across: bool,
     /// That a frame is lost.
     pub drop: f64,
     /// How many frames in a row are lost at most.
@@ -40,6 +43,7 @@ impl Perturbation {
         duplicate: 0.0,
         reorder: 0.0,
         distance: 5,
+        across: false,
         drop: 0.0,
         drop_run: 1,
     };
@@ -94,6 +98,15 @@ pub fn perturb(packets: &[Packet], how: &Perturbation, seed: u64) -> (Vec<Packet
 enum Item {
     Segment(Segment),
     Other(Packet),
+}
+
+/// Source and destination.
+type Ends = (Vec<u8>, Vec<u8>);
+
+/// A frame, and whose it is where that is known.
+struct Frame {
+    ends: Option<Ends>,
+    packet: Packet,
 }
 
 struct Work<'a> {
@@ -220,38 +233,44 @@ impl Work<'_> {
         again
     }
 
-    fn fragment(&mut self, nanos: u64, item: Item) -> Vec<Packet> {
+    fn fragment(&mut self, nanos: u64, item: Item) -> Vec<Frame> {
         let segment = match item {
             Item::Segment(segment) => segment,
-            Item::Other(packet) => return vec![packet],
+            Item::Other(packet) => return vec![Frame { ends: None, packet }],
         };
-        if !self.random.chance(self.how.fragment) {
-            return vec![Packet::whole(nanos, segment.frame())];
-        }
-        self.done.fragment += 1;
-        self.identification = self.identification.wrapping_add(1);
-        let length = segment.payload.len() + 20;
-        let count = 1 + self.random.place(3);
-        let cuts: Vec<usize> = (0..count).map(|_| self.random.place(length)).collect();
-        let fragments = segment.fragments(self.identification, &cuts).into_iter();
-        fragments.map(|frame| Packet::whole(nanos, frame)).collect()
+        let frames = if self.random.chance(self.how.fragment) {
+            self.done.fragment += 1;
+            self.identification = self.identification.wrapping_add(1);
+            let length = segment.payload.len() + 20;
+            let count = 1 + self.random.place(3);
+            let cuts: Vec<usize> = (0..count).map(|_| self.random.place(length)).collect();
+            segment.fragments(self.identification, &cuts)
+        } else {
+            vec![segment.frame()]
+        };
+        let ends = Some(segment.ends());
+        let frame = |bytes| Frame { ends: ends.clone(), packet: Packet::whole(nanos, bytes) };
+        frames.into_iter().map(frame).collect()
     }
 
     /// Also makes the duplicates, which come later like what is late.
-    fn reorder(&mut self, frames: Vec<Packet>) -> Vec<Packet> {
+    fn reorder(&mut self, frames: Vec<Frame>) -> Vec<Packet> {
+        let last = if self.how.across { vec![u64::MAX; frames.len()] } else { last_place(&frames) };
         let mut keyed = Vec::with_capacity(frames.len());
-        for (place, frame) in (0_u64..).zip(frames) {
-            let late = |random: &mut Random| 2 * (place + random.below(self.how.distance)) + 1;
+        for ((place, last), Frame { packet, .. }) in (0_u64..).zip(last).zip(frames) {
+            let late = |random: &mut Random| {
+                (2 * place.saturating_add(random.below(self.how.distance)).min(last)) + 1
+            };
             if self.random.chance(self.how.duplicate) {
                 self.done.duplicate += 1;
-                keyed.push((late(&mut self.random), frame.clone()));
+                keyed.push((late(&mut self.random), packet.clone()));
             }
             let moves = self.random.chance(self.how.reorder);
             self.done.reorder += u64::from(moves);
-            keyed.push((if moves { late(&mut self.random) } else { 2 * place }, frame));
+            keyed.push((if moves { late(&mut self.random) } else { 2 * place }, packet));
         }
         keyed.sort_by_key(|(key, _)| *key);
-        keyed.into_iter().map(|(_, frame)| frame).collect()
+        keyed.into_iter().map(|(_, packet)| packet).collect()
     }
 
     fn drop(&mut self, mut frames: Vec<Packet>) -> Vec<Packet> {
@@ -267,6 +286,24 @@ impl Work<'_> {
         });
         frames
     }
+}
+
+/// For each frame the last place that is before the next one from its peer.
+fn last_place(frames: &[Frame]) -> Vec<u64> {
+    let count = u64::try_from(frames.len()).unwrap_or(u64::MAX);
+    let mut next: HashMap<&Ends, u64> = HashMap::new();
+    let mut result = Vec::with_capacity(frames.len());
+    for (place, frame) in (0..count).rev().zip(frames.iter().rev()) {
+        let Some(ends) = &frame.ends else {
+            result.push(u64::MAX);
+            continue;
+        };
+        let swapped = (ends.1.clone(), ends.0.clone());
+        result.push(next.get(&swapped).map_or(u64::MAX, |next| next.saturating_sub(1)));
+        next.insert(ends, place);
+    }
+    result.reverse();
+    result
 }
 
 /// For each item the bytes that its sender says next, before its peer says anything.
@@ -346,6 +383,7 @@ mod tests {
             Perturbation { fragment: 1.0, ..Perturbation::NONE },
             Perturbation { duplicate: 1.0, ..Perturbation::NONE },
             Perturbation { reorder: 1.0, ..Perturbation::NONE },
+            Perturbation { reorder: 1.0, across: true, ..Perturbation::NONE },
             Perturbation::ROUGH,
         ];
         for how in only {
