@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use ntlm_traffic::Perturbation;
 use ntlm_traffic::container::Layout;
+use ntlm_traffic::generate::Generate;
 use std::path::PathBuf;
 
 /// Captures made and perturbed by a seed.
@@ -17,6 +18,36 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Write a capture as a worse network would have shown it, and print what was done
     Perturb(PerturbArgs),
+    /// Write a mixed capture, and print a summary of what it holds
+    Generate(GenerateArgs),
+    /// Say whether every message of a generated capture was found once
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct GenerateArgs {
+    /// What to write: a classic pcap file
+    pub(crate) output: PathBuf,
+    /// About how many bytes
+    #[arg(long, default_value_t = Generate::default().size)]
+    pub(crate) size: u64,
+    /// The same seed gives the same file
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How often NTLMSSP shall stand in bulk data, where it is no message
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) raw_decoys: u64,
+    /// How many times more messages shall be split or sent twice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) faults: u64,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct CheckArgs {
+    /// What `generate` printed
+    pub(crate) summary: PathBuf,
+    /// What `ntlm explain --json` printed
+    pub(crate) explained: PathBuf,
 }
 
 /// Probabilities are from 0 to 1. With none given, nothing is done to the segments.

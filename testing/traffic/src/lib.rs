@@ -1,7 +1,8 @@
 //! Captures for tests, made by a seed: the same seed gives the same bytes.
 //!
 //! [`perturb`] takes a capture and has its segments split, reordered, duplicated, overlapped,
-//! fragmented and lost; [`container`] puts packets into other files.
+//! fragmented and lost; [`container`] puts packets into other files. [`generate`] makes a mixed
+//! capture of any size, and [`check`] says whether every exchange of it was found.
 //!
 //! ```
 //! use ntlm_traffic::{Perturbation, pcap, perturb};
@@ -16,12 +17,16 @@
 //! # }
 //! ```
 
+mod check;
 pub mod container;
 mod error;
+pub mod generate;
 pub mod pcap;
 mod perturb;
 pub mod random;
 pub mod segment;
 
+pub use check::{Found, check};
 pub use error::TrafficError;
+pub use generate::generate;
 pub use perturb::{Done, Perturbation, perturb};

@@ -115,11 +115,6 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Bytes so far.
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
     /// Flushes, and says how many bytes there are.
     ///
     /// # Errors
@@ -165,7 +160,7 @@ mod tests {
         assert_eq!(read(&write(&nano)).unwrap(), nano);
         let mut writer = Writer::new(Vec::new()).unwrap();
         writer.packet(micro.first().unwrap()).unwrap();
-        assert_eq!((writer.written(), writer.out.clone()), (100, write(&micro)));
+        assert_eq!((writer.written, writer.out.clone()), (100, write(&micro)));
     }
 
     #[test]
