@@ -24,30 +24,19 @@ pub(super) struct Bulk {
 }
 
 const WORDS: [&str; 16] = [
-    "the",
-    "server",
-    "and",
-    "client",
-    "of",
-    "session",
-    "a",
-    "key",
-    "to",
-    "report",
-    "in",
-    "2026",
-    "table",
-    "with",
-    "Negotiate",
-    "NTLM",
+    "the", "server", "and", "client", "of", "session", "a", "key", "to", "report", "in", "2026",
+    "table", "with", "for", "user",
 ];
+/// Words that stand before tokens in HTTP, and now and then elsewhere.
+const SCHEMES: [&str; 2] = ["Negotiate", "NTLM"];
 const TEXT: usize = 1 << 18;
 
 impl Bulk {
     pub(super) fn new(what: &Generate, random: &mut Random) -> Self {
         let mut text = Vec::with_capacity(TEXT + 16);
         while text.len() < TEXT {
-            text.extend_from_slice(random.pick(&WORDS).map_or(&[], |word| word.as_bytes()));
+            let words: &[&str] = if random.chance(0.002) { &SCHEMES } else { &WORDS };
+            text.extend_from_slice(random.pick(words).map_or(&[], |word| word.as_bytes()));
             text.extend_from_slice(if random.chance(0.1) { b"\r\n" } else { b" " });
         }
         // Not all of a file is bulk data.
