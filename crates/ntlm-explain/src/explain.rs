@@ -438,7 +438,7 @@ fn prove(
     };
     explained.response = Verdict::Valid;
     report_proof(exchange, &proof, findings);
-    keys(exchange, KeySource::Secret { secret, proof }, findings)
+    keys(exchange, KeySource::Proof(proof), findings)
 }
 
 fn report_proof(exchange: &Exchange<'_>, proof: &Proof, findings: &mut Findings) {

@@ -7,6 +7,7 @@ use super::{
     lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str, ntowf_v2,
 };
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Which responses a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +42,8 @@ pub struct ResponseInputs<'a> {
 }
 
 /// The two response fields, and what the keys will need.
-#[derive(Debug)]
+///
+/// `Debug` leaves the fields out: whoever has them can guess at the password.
 pub struct ComputedResponses {
     /// LmChallengeResponse.
     pub lm: Vec<u8>,
@@ -49,6 +51,12 @@ pub struct ComputedResponses {
     pub nt: Vec<u8>,
     /// What they prove.
     pub proof: Proof,
+}
+
+impl fmt::Debug for ComputedResponses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComputedResponses").field("proof", &self.proof).finish_non_exhaustive()
+    }
 }
 
 impl ResponseRule {
@@ -74,21 +82,26 @@ impl ResponseRule {
                     _ => [0; 24].to_vec(),
                 };
                 let rule = Ntowfv2Rule::DomainAsSent;
-                let proof = Proof(Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule });
+                let proved = Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule };
+                let proof = Proof::new(secret, proved);
                 ComputedResponses { lm, nt, proof }
             }
             Self::Ntlmv1Ess => {
                 let nt = nt_challenge_response_v1_ess(nt_hash, server_challenge, client_challenge);
                 let mut lm = client_challenge.to_vec();
                 lm.resize(24, 0);
-                ComputedResponses { lm, nt: nt.to_vec(), proof: Proof(Proved::Ntlmv1Ess) }
+                ComputedResponses {
+                    lm,
+                    nt: nt.to_vec(),
+                    proof: Proof::new(secret, Proved::Ntlmv1Ess),
+                }
             }
             Self::Ntlmv1 | Self::Ntlmv1AndLm => {
                 let nt = nt_challenge_response_v1(nt_hash, server_challenge);
                 let lm_hash = secret.lm_hash().filter(|_| self == Self::Ntlmv1AndLm);
                 let lm = lm_hash.map_or(nt, |key| lm_challenge_response_v1(key, server_challenge));
                 let (lm, nt) = (lm.to_vec(), nt.to_vec());
-                ComputedResponses { lm, nt, proof: Proof(Proved::Ntlmv1) }
+                ComputedResponses { lm, nt, proof: Proof::new(secret, Proved::Ntlmv1) }
             }
         }
     }

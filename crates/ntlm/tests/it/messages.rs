@@ -174,7 +174,7 @@ fn observe(negotiate: &[u8], challenge: &[u8], authenticate: &[u8], secret: &Acc
     black_box(exchange.challenge_for_domain_controller());
     black_box(exchange.target_info_is_echoed());
     let source = match exchange.prove(secret) {
-        Some(proof) => KeySource::Secret { secret, proof },
+        Some(proof) => KeySource::Proof(proof),
         None => KeySource::ExportedSessionKey {
             version: exchange.apparent_version().unwrap_or(NtlmVersion::Ntlmv1),
             exported_session_key: ExportedSessionKey::new([7; 16]),

@@ -328,7 +328,7 @@ fn ntlmv1_response(run: &mut Run, inputs: &Value, expected: &Value) {
         negotiate_flags: flags,
         server_challenge,
         lm_challenge_response: &responses.lm,
-        source: KeySource::Secret { secret: &secret, proof: responses.proof },
+        source: KeySource::Proof(responses.proof),
         key_exchange: KeyExchange::drawn(flags, RandomSessionKey::new([0x55; 16])),
     });
     let confirmed = [
