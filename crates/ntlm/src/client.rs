@@ -276,7 +276,8 @@ impl Client {
 
     /// The server's pairs in their order, then ours in the order of Windows: 6, 8, 10, 9.
     fn av_pairs(&self, list: TargetInfo<'_>, announce_mic: bool) -> Result<Vec<u8>, TooLong> {
-        let mut flags = list.flags().unwrap_or_default();
+        // Ours alone to say: a server that sets it must not have us announce what we do not send.
+        let mut flags = AvFlags(list.flags().unwrap_or_default().0 & !AvFlags::MIC_PRESENT.0);
         if announce_mic {
             flags = flags.with(AvFlags::MIC_PRESENT);
         }
