@@ -12,8 +12,11 @@ use ntlm::message::{
 use ntlm::text::{Charset, CodePage, Utf16String};
 use ntlm::{ChannelBindings, Exchange, tls_server_end_point};
 
-/// The functions with the names of their targets.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+/// A target's name and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The targets of this file.
+pub const TARGETS: [Target; 10] = [
     ("negotiate", negotiate),
     ("challenge", challenge),
     ("authenticate", authenticate),

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
+#[expect(unreachable_pub, clippy::expect_used, reason = "as the fuzz targets need it")]
 #[path = "../../../fuzz/src/decoders.rs"]
 mod decoders;
-#[expect(unreachable_pub, reason = "public in the crate of the fuzz targets")]
+#[expect(unreachable_pub, clippy::expect_used, reason = "as the fuzz targets need it")]
 #[path = "../../../fuzz/src/machines.rs"]
 mod machines;
 
