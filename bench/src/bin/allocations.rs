@@ -1,5 +1,6 @@
 //! How often each contestant asks for memory; apart from the clock, because counting takes time.
 
+use ntlm::message::{AuthenticateMessage, ChallengeMessage, Message, NegotiateMessage};
 use ntlm_bench::{Contestant, Ours, Sspi, Waiting};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,6 +42,14 @@ fn main() {
         let Row { what, count: (count, bytes) } = ours;
         println!("| {what} | {count} ({bytes}) | {} ({}) |", theirs.count.0, theirs.count.1);
     }
+    let Waiting { negotiate, challenge, authenticate, .. } = Waiting::<Ours>::new();
+    let ((count, bytes), _) = counted(|| {
+        let negotiate = NegotiateMessage::decode(&negotiate).is_ok();
+        let challenge = ChallengeMessage::decode(&challenge).is_ok();
+        let authenticate = AuthenticateMessage::decode(&authenticate).is_ok();
+        assert!(negotiate && challenge && authenticate);
+    });
+    println!("| decode all three messages | {count} ({bytes}) | no such function |");
 }
 
 struct Row {

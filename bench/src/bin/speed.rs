@@ -28,8 +28,10 @@ const SIZES: [(usize, &str); 5] = [
 fn main() {
     let rounds = rounds();
     println!("{rounds} rounds, the contestants in turn within each. A figure is the median of the");
-    println!("rounds; in brackets, how far the time of the fastest and the slowest was off. The ratio is");
-    println!("the median of the ratios of the rounds: above 1, {} is faster.", Ours::NAME);
+    println!(
+        "rounds; in brackets, how far off in time the fastest and the slowest were. The ratio"
+    );
+    println!("is the median of the ratios of the rounds: above 1, {} is faster.", Ours::NAME);
     println!("Whatever else the machine does disturbs figures more than ratios: quote ratios, and");
     println!("only from one run.\n");
     lengths::<Ours>();
