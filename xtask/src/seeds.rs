@@ -13,7 +13,7 @@ const LONGEST: usize = 16 * 1024;
 pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
     match target {
         "negotiate" => messages(1),
-        "challenge" => messages(2),
+        "challenge" | "client" => messages(2),
         "authenticate" => messages(3),
         "exchange" | "server" => exchanges(),
         "signature" => of_length(16),
