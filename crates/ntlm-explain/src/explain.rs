@@ -468,7 +468,7 @@ fn from_session_key(
 
 fn keys(
     exchange: &Exchange<'_>,
-    source: KeySource<'_>,
+    source: KeySource,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
     exchange.keys(source).map_err(|error| {

@@ -265,6 +265,7 @@ mod tests {
         let policy = ServerPolicy {
             insecure_accept_ntlmv1: true,
             insecure_accept_lm: true,
+            insecure_accept_lmv2_alone: true,
             ..ServerPolicy::default()
         };
         let send_timestamp = !matches!(sent, Sent::Lmv2Field);

@@ -591,7 +591,7 @@ fn exchange(run: &mut Run, inputs: &Value, expected: &Value) {
             let retry = proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain;
             known.push(("nil_domain_retry", retry.into()));
             // The schedule keeps what it needs of the secret.
-            let keys = exchange.keys(KeySource::Secret { secret: &secret, proof }).unwrap();
+            let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
             return exchange_keys(run, &exchange, keys, kind, known, expected);
         }
     };
@@ -658,7 +658,7 @@ fn verify_fail(run: &mut Run, inputs: &Value) {
         Exchange::decode(negotiate.as_deref(), &challenge, &authenticate, CodePage::Cp437).unwrap();
     let secret = secret(inputs);
     let holds = exchange.prove(&secret).is_some_and(|proof| {
-        let keys = exchange.keys(KeySource::Secret { secret: &secret, proof });
+        let keys = exchange.keys(KeySource::Proof(proof));
         keys.is_ok_and(|keys| {
             let mic = exchange.check_mic(keys.exported_session_key());
             matches!(mic, Check::Valid | Check::Absent)
@@ -811,6 +811,7 @@ fn negotiate(run: &mut Run, inputs: &Value, expected: &Value) {
         let policy = ServerPolicy {
             insecure_grant_lm_keys: true,
             require_128_bit: false,
+            require_extended_session_security: false,
             ..ServerPolicy::default()
         };
         let config = ServerConfig { policy, is_domain_joined: true, ..ServerConfig::new(names()) };
