@@ -1,7 +1,8 @@
 //! What a client sends, by the rule that its policy and the server's CHALLENGE choose
 //! (MS-NLMP 3.3.1, 3.3.2).
 
-use super::verify::Proved;
+use super::doc::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
+use super::verify::{Proved, Responses};
 use super::{
     AccountSecret, Ntowfv2Rule, Proof, lm_challenge_response_v1, lm_challenge_response_v2,
     lmowf_v2, nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str, ntowf_v2,
@@ -60,6 +61,107 @@ impl fmt::Debug for ComputedResponses {
 }
 
 impl ResponseRule {
+    /// Every rule.
+    pub const ALL: [Self; 6] = [
+        Self::Ntlmv2,
+        Self::Ntlmv2AndLmv2,
+        Self::Ntlmv2Alone,
+        Self::Ntlmv1Ess,
+        Self::Ntlmv1,
+        Self::Ntlmv1AndLm,
+    ];
+
+    /// The rule that a client followed, by what the LM field holds. `None` for LM or LMv2 alone,
+    /// which no rule sends.
+    #[must_use]
+    pub fn followed_by(responses: &Responses<'_>, proof: &Proof) -> Option<Self> {
+        let lm_is_zero = responses.lm.iter().all(|byte| *byte == 0);
+        match proof.version() {
+            NtlmVersion::Ntlmv2 if responses.lm.is_empty() => Some(Self::Ntlmv2Alone),
+            NtlmVersion::Ntlmv2 if lm_is_zero => Some(Self::Ntlmv2),
+            NtlmVersion::Ntlmv2 => Some(Self::Ntlmv2AndLmv2),
+            NtlmVersion::Ntlmv1Ess => Some(Self::Ntlmv1Ess),
+            NtlmVersion::Ntlmv1 if responses.lm == responses.nt => Some(Self::Ntlmv1),
+            NtlmVersion::Ntlmv1 => Some(Self::Ntlmv1AndLm),
+            _ => None,
+        }
+    }
+
+    /// What the table says of it.
+    #[must_use]
+    pub const fn doc(self) -> RuleDoc {
+        const V2: &[Input] = &[
+            Input::Key(KeyName::ResponseKeyNt),
+            Input::Field(MessageField::ServerChallenge),
+            Input::Field(MessageField::Temp),
+        ];
+        const V1: &[Input] =
+            &[Input::Key(KeyName::ResponseKeyNt), Input::Field(MessageField::ServerChallenge)];
+        let (name, condition, formula, inputs, beware) = match self {
+            Self::Ntlmv2 => (
+                "Ntlmv2",
+                "NTLMv2, and CHALLENGE has MsvAvTimestamp",
+                "NT = NTProofStr || temp; LM = Z(24)",
+                V2,
+                "temp ends with four zeros behind MsvAvEOL; some servers insist on them.",
+            ),
+            Self::Ntlmv2AndLmv2 => (
+                "Ntlmv2AndLmv2",
+                "NTLMv2, and CHALLENGE has no MsvAvTimestamp",
+                "NT = NTProofStr || temp; LM = HMAC_MD5(ResponseKeyLM, ServerChallenge || \
+                 ClientChallenge) || ClientChallenge",
+                V2,
+                "Both use the same ClientChallenge. A server that finds an NT response must not \
+                 look at the LM field.",
+            ),
+            Self::Ntlmv2Alone => (
+                "Ntlmv2Alone",
+                "NTLMv2, DATAGRAM, and CHALLENGE has TargetInfo",
+                "NT = NTProofStr || temp; LM is empty",
+                V2,
+                "Empty, not 24 zeros as for connections.",
+            ),
+            Self::Ntlmv1Ess => (
+                "Ntlmv1Ess",
+                "NTLMv1 with ESS",
+                "NT = DESL(ResponseKeyNT, MD5(ServerChallenge || ClientChallenge)[0..7]); LM = \
+                 ClientChallenge || Z(16)",
+                V1,
+                "The \"NTLM2 session response\". It is not NTLMv2, and the LM field is no LM \
+                 response.",
+            ),
+            Self::Ntlmv1 => (
+                "Ntlmv1",
+                "NTLMv1 without ESS, NoLMResponseNTLMv1 (the default) or no LM hash",
+                "NT = DESL(ResponseKeyNT, ServerChallenge); LM = the same",
+                V1,
+                "KXKEY with LM_KEY takes the LM field as sent, so then the NT response.",
+            ),
+            Self::Ntlmv1AndLm => (
+                "Ntlmv1AndLm",
+                "NTLMv1 without ESS, LmCompatibilityLevel 0 or 1, and there is an LM hash",
+                "NT = DESL(ResponseKeyNT, ServerChallenge); LM = DESL(ResponseKeyLM, \
+                 ServerChallenge)",
+                V1,
+                "The LM response gives the password away within hours, whatever stands beside it.",
+            ),
+        };
+        RuleDoc {
+            name,
+            condition,
+            formula,
+            inputs,
+            length: 24,
+            section: match self {
+                Self::Ntlmv2 | Self::Ntlmv2AndLmv2 => "MS-NLMP 3.3.2, 3.1.5.1.2",
+                Self::Ntlmv2Alone => "MS-NLMP 3.3.2, 3.1.5.2.1",
+                Self::Ntlmv1Ess | Self::Ntlmv1 | Self::Ntlmv1AndLm => "MS-NLMP 3.3.1",
+            },
+            computed_by: "client",
+            beware: Some(beware),
+        }
+    }
+
     /// Computes both fields. Where LM is asked for and there is no LM hash, the NT response stands
     /// in its place.
     #[must_use]

@@ -343,7 +343,9 @@ impl KeySchedule {
             KeyName::ServerSigningKey => self.signing_step(Direction::ServerToClient),
             KeyName::ClientSealingKey => self.sealing_step(Direction::ClientToServer),
             KeyName::ServerSealingKey => self.sealing_step(Direction::ServerToClient),
-            KeyName::Mic | KeyName::ChallengeForDomainController => return None,
+            KeyName::Responses | KeyName::Mic | KeyName::ChallengeForDomainController => {
+                return None;
+            }
         };
         Some(Step { key, rule, value })
     }

@@ -324,6 +324,8 @@ fn ntlmv1_response(run: &mut Run, inputs: &Value, expected: &Value) {
     };
     let proved = received.verify(&secret).map(|proof| proof.version());
     run.is("verified", proved == Some(responses.proof.version()));
+    run.is("followed", ResponseRule::followed_by(&received, &responses.proof) == Some(rule));
+    run.rules.push(Rule::Responses(rule));
     let keys = KeySchedule::derive(Derivation {
         negotiate_flags: flags,
         server_challenge,
@@ -590,6 +592,8 @@ fn exchange(run: &mut Run, inputs: &Value, expected: &Value) {
             };
             let retry = proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain;
             known.push(("nil_domain_retry", retry.into()));
+            let followed = ResponseRule::followed_by(&exchange.responses(), &proof);
+            run.rules.extend(followed.map(Rule::Responses));
             // The schedule keeps what it needs of the secret.
             let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
             return exchange_keys(run, &exchange, keys, kind, known, expected);
