@@ -143,7 +143,6 @@ pub fn exchange(data: &[u8]) {
         let kind = exchange.responses().kind();
         assert!(proof.is_none() || kind != ResponseKind::Malformed);
         assert!(proof.is_none() || kind != ResponseKind::Anonymous);
-        let secret = secret();
         let source = match (proof, exchange.apparent_version()) {
             (Some(proof), _) => KeySource::Proof(proof),
             (None, Some(version)) => KeySource::DomainController {
