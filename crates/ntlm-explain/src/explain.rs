@@ -1,15 +1,13 @@
 //! One exchange explained: what was said, what holds under the account's secret, and every key.
 
 use crate::assemble::{FoundExchange, Seen};
-use crate::finding::{At, Finding, FindingCode};
+use crate::finding::{At, Finding, FindingCode, Findings};
+use crate::inspect;
 use crate::ladder::{Ladder, Places, hex};
 use ntlm::flags::NegotiateFlags;
-use ntlm::keys::{
-    AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof, SealingKeyRule,
-};
+use ntlm::keys::{AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof};
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
-    NtChallengeResponse,
 };
 use ntlm::text::CodePage;
 use ntlm::wire::{DecodeError, Span};
@@ -75,6 +73,9 @@ pub struct Explained {
     /// The flags in force.
     #[serde(skip)]
     pub negotiated: NegotiateFlags,
+    /// The code page that names without Unicode were read by.
+    #[serde(skip)]
+    pub code_page: CodePage,
 }
 
 /// Names in AUTHENTICATE.
@@ -186,22 +187,12 @@ pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
             explain_whole(&found, challenge, authenticate, known, &mut explained, &mut findings);
         }
     }
-    explained.findings = findings.0;
+    inspect::version(&explained, &mut findings);
+    inspect::answer(&explained, &mut findings);
+    explained.findings = findings.into_sorted();
     explained.found = found;
+    explained.code_page = known.code_page;
     explained
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn say(&mut self, code: FindingCode, message: impl Into<String>) {
-        self.0.push(Finding::new(code, message));
-    }
-
-    fn point(&mut self, code: FindingCode, message: impl Into<String>, at: Option<At>) {
-        self.0.push(Finding::new(code, message).at(at));
-    }
 }
 
 fn skeleton(id: u64, found: &FoundExchange) -> Explained {
@@ -237,6 +228,7 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
         findings: Vec::new(),
         found: FoundExchange::empty(None, found.wrapping, None),
         negotiated: NegotiateFlags::empty(),
+        code_page: CodePage::Cp850,
     }
 }
 
@@ -263,7 +255,7 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
             Ok(defects) => {
                 for defect in defects {
                     let at = at(kind, seen, defect.offset, 0);
-                    findings.point(FindingCode::DamagedMessage, describe(kind, &defect), at);
+                    findings.point(inspect::code_of(&defect), describe(kind, &defect), at);
                 }
             }
             Err(error) => {
@@ -322,7 +314,7 @@ fn explain_whole(
         ChannelBindingsResult::Mismatch => "mismatch",
         ChannelBindingsResult::Present => "present",
     };
-    look_at(&exchange, found, authenticate, findings);
+    inspect::messages(&exchange, found, findings);
 
     let Some((fields_challenge, fields_authenticate)) =
         ChallengeMessage::decode_with_fields(&challenge.bytes)
@@ -477,127 +469,18 @@ fn keys(
     })
 }
 
-/// Findings that need no secret.
-fn look_at(
-    exchange: &Exchange<'_>,
-    found: &FoundExchange,
-    authenticate: &Seen,
-    findings: &mut Findings,
-) {
-    let flags = exchange.negotiate_flags();
-    let version = exchange.apparent_version();
-    if matches!(version, Some(NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess | NtlmVersion::Lm)) {
-        let name = version.map_or("", NtlmVersion::name);
-        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {name}"));
-    }
-    if flags.protects() && version != Some(NtlmVersion::Anonymous) {
-        if !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
-            findings.say(
-                FindingCode::NoExtendedSessionSecurity,
-                "messages are protected without extended session security",
-            );
-        }
-        let bits = SealingKeyRule::choose(flags).strength_bits();
-        if bits < 128 {
-            findings.say(FindingCode::WeakKeys, format!("sealing keys have {bits} secret bits"));
-        }
-    }
-    flags_between(exchange, authenticate, findings);
-    if version == Some(NtlmVersion::Ntlmv2) {
-        look_at_av_pairs(exchange, found, findings);
-    }
-}
-
-fn flags_between(exchange: &Exchange<'_>, authenticate: &Seen, findings: &mut Findings) {
-    let challenge = exchange.challenge().negotiate_flags;
-    let Some(kept) = exchange.authenticate().negotiate_flags else { return };
-    if exchange.is_connectionless() {
-        return;
-    }
-    let protection = NegotiateFlags::NEGOTIATE_SIGN
-        | NegotiateFlags::NEGOTIATE_SEAL
-        | NegotiateFlags::NEGOTIATE_128
-        | NegotiateFlags::NEGOTIATE_KEY_EXCH
-        | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    let place = || at(MessageType::Authenticate, authenticate, 60, 4);
-    let dropped = challenge.intersection(protection).difference(kept);
-    if !dropped.is_empty() {
-        let text = format!("AUTHENTICATE drops {}", names(dropped).join(", "));
-        findings.point(FindingCode::FlagsDropped, text, place());
-    }
-    let added = kept.intersection(protection).difference(challenge);
-    if !added.is_empty() {
-        let text = format!("AUTHENTICATE sets {} unasked", names(added).join(", "));
-        findings.point(FindingCode::FlagsAdded, text, place());
-    }
-}
-
-fn look_at_av_pairs(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
-    let list = exchange.client_target_info().unwrap_or_default();
-    let offered = exchange.challenge().target_info().and_then(|list| list.timestamp());
-    if offered.is_some() && !exchange.authenticate().announces_mic() {
-        findings.say(
-            FindingCode::MicMissing,
-            "the server sent a timestamp, yet the client announces no MIC",
-        );
-    }
-    match list.channel_bindings() {
-        None => findings.say(FindingCode::ChannelBindingsAbsent, "no channel bindings"),
-        Some(bindings) if bindings == [0; 16] => {
-            findings.say(FindingCode::ChannelBindingsZero, "channel bindings are zero");
-        }
-        Some(_) => {}
-    }
-    if list.flags().is_some_and(|flags| flags.untrusted_target_name()) {
-        findings.say(
-            FindingCode::TargetNameUntrusted,
-            "the client says that its target name comes from an untrusted source",
-        );
-    }
-    if !exchange.target_info_is_echoed() {
-        findings.say(
-            FindingCode::TargetInfoNotEchoed,
-            "the AV_PAIRs of CHALLENGE did not come back unchanged",
-        );
-    }
-    if let Ok(NtChallengeResponse::Ntlmv2(response)) =
-        exchange.authenticate().nt_challenge_response()
-    {
-        clock(response.client_challenge.time_stamp, found, findings);
-    }
-}
-
-fn clock(time_stamp: ntlm::FileTime, found: &FoundExchange, findings: &mut Findings) {
-    const HALF_AN_HOUR: u64 = 30 * 60;
-    let captured = found
-        .authenticate
-        .as_ref()
-        .and_then(|seen| seen.origin)
-        .and_then(|origin| origin.time)
-        .map(|Timestamp(nanos)| ntlm::FileTime::from_unix_nanos(u128::from(nanos)));
-    if let Some(captured) = captured {
-        let apart = captured.seconds_apart(time_stamp);
-        if apart > HALF_AN_HOUR {
-            findings.say(
-                FindingCode::ClockSkew,
-                format!("the timestamp is {apart} s away from the time of the capture"),
-            );
-        }
-    }
-}
-
-fn account_text(account: &AccountNames) -> String {
+pub(crate) fn account_text(account: &AccountNames) -> String {
     match account.domain.as_str() {
         "" => account.user.clone(),
         domain => format!("{domain}\\{}", account.user),
     }
 }
 
-fn names(flags: NegotiateFlags) -> Vec<&'static str> {
+pub(crate) fn names(flags: NegotiateFlags) -> Vec<&'static str> {
     flags.info().map(|info| info.name).collect()
 }
 
-fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At> {
+pub(crate) fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At> {
     let message = match kind {
         MessageType::Negotiate => "negotiate",
         MessageType::Challenge => "challenge",
@@ -608,7 +491,7 @@ fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At
 }
 
 /// UTC, to the millisecond.
-fn rfc3339(Timestamp(nanos): Timestamp) -> String {
+pub(crate) fn rfc3339(Timestamp(nanos): Timestamp) -> String {
     let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_from_days(days);

@@ -8,7 +8,10 @@ use std::fmt::Write;
 
 /// All keys of an exchange in the order of derivation.
 #[derive(Debug)]
-pub struct Ladder(Vec<Rung>);
+pub struct Ladder {
+    rungs: Vec<Rung>,
+    is_redacted: bool,
+}
 
 /// One key.
 #[derive(Debug)]
@@ -78,7 +81,8 @@ impl Ladder {
     /// From a schedule; `places` says where the message bytes stand, if there are messages.
     #[must_use]
     pub fn new(keys: &KeySchedule, places: Option<&Places<'_>>) -> Self {
-        Self(keys.steps().map(|step| Rung::new(step, places)).collect())
+        let rungs = keys.steps().map(|step| Rung::new(step, places)).collect();
+        Self { rungs, is_redacted: false }
     }
 
     /// A ladder of which nothing is known, for one reason.
@@ -90,18 +94,25 @@ impl Ladder {
             inputs: Vec::new(),
             value: RungValue::Unknown(why.to_owned()),
         };
-        Self(KeyName::STEPS.into_iter().map(rung).collect())
+        Self { rungs: KeyName::STEPS.into_iter().map(rung).collect(), is_redacted: false }
     }
 
     /// The keys in order.
     #[must_use]
     pub fn rungs(&self) -> &[Rung] {
-        &self.0
+        &self.rungs
+    }
+
+    /// Whether values are to be masked.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        self.is_redacted
     }
 
     /// Replaces every value by a mask of the same length.
     pub fn redact(&mut self) {
-        for rung in &mut self.0 {
+        self.is_redacted = true;
+        for rung in &mut self.rungs {
             if let RungValue::Known(hex) = &mut rung.value {
                 *hex = "*".repeat(hex.len());
             }
@@ -181,8 +192,8 @@ impl Places<'_> {
 
 impl Serialize for Ladder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for rung in &self.0 {
+        let mut map = serializer.serialize_map(Some(self.rungs.len()))?;
+        for rung in &self.rungs {
             map.serialize_entry(rung.key.json_name(), rung)?;
         }
         map.end()
