@@ -37,6 +37,7 @@ mod finding;
 mod flows;
 mod ladder;
 pub mod render;
+mod subject;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
