@@ -39,6 +39,7 @@ mod flows;
 mod inspect;
 mod ladder;
 pub mod render;
+mod subject;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
