@@ -27,7 +27,8 @@
 //! ```
 //!
 //! From the bottom up: `carrier` finds tokens in a flow, `assemble` pairs them, `flows` joins both
-//! to a capture; `ladder` and `finding` are what `explain` makes of an exchange; `render` draws it.
+//! to a capture; `inspect` looks for what is weak or odd; `ladder` and
+//! `finding` are what `explain` makes of an exchange; `render` draws it.
 
 mod assemble;
 pub mod carrier;
@@ -35,8 +36,10 @@ mod decoded;
 mod explain;
 mod finding;
 mod flows;
+mod inspect;
 mod ladder;
 pub mod render;
+mod subject;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
