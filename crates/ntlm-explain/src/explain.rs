@@ -1,7 +1,7 @@
 //! One exchange explained: what was said, what holds under the account's secret, and every key.
 
 use crate::assemble::{FoundExchange, Seen};
-use crate::carrier::{BareExchange, Loss, LossKind};
+use crate::carrier::{BareExchange, Loss, LossKind, Said};
 use crate::finding::{At, Finding, FindingCode, Findings};
 use crate::inspect;
 use crate::ladder::{Ladder, Places, hex};
@@ -11,7 +11,7 @@ use ntlm::keys::{AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
 };
-use ntlm::text::CodePage;
+use ntlm::text::{Charset, CodePage};
 use ntlm::wire::{DecodeError, Span};
 use ntlm::{ChannelBindings, ChannelBindingsResult, Check, Exchange};
 use ntlm_accounts::{Accounts, MatchKind};
@@ -195,7 +195,7 @@ fn explain_messages(
     explained: &mut Explained,
     findings: &mut Findings,
 ) {
-    read_messages(found, explained, findings);
+    read_messages(found, known.code_page, explained, findings);
     match found.challenge.as_ref().zip(found.authenticate.as_ref()) {
         None => {
             let missing = match (&found.challenge, &found.authenticate) {
@@ -217,9 +217,13 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
     let outcome = match &found.answer {
         None => Outcome { result: "unknown", status: None, guest: false },
         Some(answer) => Outcome {
-            result: if answer.accepted { "accepted" } else { "refused" },
+            result: match answer.said {
+                Said::Accepted | Said::AcceptedAsGuest => "accepted",
+                Said::Refused => "refused",
+                Said::Unclear => "unknown",
+            },
             status: Some(answer.status.clone()),
-            guest: answer.guest,
+            guest: answer.said == Said::AcceptedAsGuest,
         },
     };
     let answer_frame = found.answer.as_ref().map(|answer| answer.origin.frame);
@@ -250,7 +254,12 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
 }
 
 /// What each message says by itself, damaged or not.
-fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mut Findings) {
+fn read_messages(
+    found: &FoundExchange,
+    code_page: CodePage,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
     for (kind, seen) in found.messages() {
         let defects = match kind {
             MessageType::Negotiate => NegotiateMessage::decode(&seen.bytes).map(|message| {
@@ -265,6 +274,7 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
             MessageType::Authenticate => AuthenticateMessage::decode(&seen.bytes).map(|message| {
                 explained.flags.authenticate =
                     message.negotiate_flags.map(names).unwrap_or_default();
+                explained.account = account(&message, code_page);
                 message.defects()
             }),
         };
@@ -280,6 +290,20 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
                 findings.point(FindingCode::UnreadableMessage, describe(kind, &error), at);
             }
         }
+    }
+}
+
+/// The names that AUTHENTICATE alone says; whole exchanges know more of the character set.
+fn account(message: &AuthenticateMessage<'_>, code_page: CodePage) -> AccountNames {
+    let unicode = message
+        .negotiate_flags
+        .is_some_and(|flags| flags.contains(NegotiateFlags::NEGOTIATE_UNICODE));
+    let charset = if unicode { Charset::Unicode } else { Charset::Oem(code_page) };
+    let text = |bytes| charset.decode(bytes).map_or_else(|_| hex(bytes), |name| name.to_string());
+    AccountNames {
+        domain: text(message.domain_name.bytes()),
+        user: text(message.user_name.bytes()),
+        workstation: text(message.workstation.bytes()),
     }
 }
 
