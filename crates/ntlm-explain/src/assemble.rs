@@ -168,7 +168,7 @@ impl Assembler {
     pub fn report(&mut self, report: Report, done: &mut impl FnMut(FoundExchange)) {
         match report {
             Report::Token(sighting) => self.token(sighting, done),
-            Report::Bare(sighting) => self.bare(sighting, done),
+            Report::Bare(sighting) => self.bare(*sighting, done),
             Report::Answer(answer) => self.answer(answer, done),
             Report::Loss(loss) => {
                 let lists = self.open.iter_mut().map(|open| &mut open.found.losses);

@@ -211,7 +211,7 @@ pub enum Report {
     /// An NTLM message.
     Token(Sighting),
     /// Responses without an NTLM message.
-    Bare(BareSighting),
+    Bare(Box<BareSighting>),
     /// The server's answer.
     Answer(Answer),
     /// Bytes that are lost.

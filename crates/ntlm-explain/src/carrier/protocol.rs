@@ -150,7 +150,7 @@ impl Out<'_> {
 
     /// Responses without a token.
     pub(super) fn bare(&mut self, conversation: u64, bare: BareExchange) {
-        (self.report)(Report::Bare(BareSighting { conversation, bare }));
+        (self.report)(Report::Bare(Box::new(BareSighting { conversation, bare })));
     }
 
     /// What the server says to a logon.
