@@ -1,7 +1,7 @@
 //! Captures for tests, made by a seed: the same seed gives the same bytes.
 //!
 //! [`perturb`] takes a capture and has its segments split, reordered, duplicated, overlapped,
-//! fragmented and lost; [`container`] puts packets into other files. [`generate`] makes a mixed
+//! fragmented and lost; [`container`] puts packets into other files. [`generate()`] makes a mixed
 //! capture of any size, and [`check`] says whether every exchange of it was found.
 //!
 //! ```

@@ -158,7 +158,8 @@ impl Work<'_> {
         self.done.split += 1;
         let length = segment.payload.len();
         // What matters stands near the front of most segments.
-        let near = if self.random.chance(0.5) { length } else { length.min(300) };
+        let near =
+            self.random.pick(&[20, 300, usize::MAX]).map_or(length, |near| length.min(*near));
         let parts = self.random.place(self.how.parts.saturating_sub(1)) + 1;
         let mut cuts = vec![0, length];
         cuts.extend((0..parts).map(|_| 1 + self.random.place(near - 1)));
