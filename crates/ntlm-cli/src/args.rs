@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Show the fields of messages given as hex, base64, header lines or files
     Decode(DecodeArgs),
     /// Find the NTLM exchanges in captures and explain each: every key, every verdict
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -74,7 +74,7 @@ pub(crate) enum Command {
 pub(crate) struct SecretArgs {
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
     ///
-    /// In TOML: [[account]] with user, optional domain, and one of password, nt_hash (optionally
+    /// In TOML: `[[account]]` with user, optional domain, and one of password, nt_hash (optionally
     /// with lm_hash), or exported_session_key with server_challenge.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,

@@ -97,6 +97,34 @@ impl FoundExchange {
         self.authenticate.is_some() || self.bare.is_some()
     }
 
+    /// Whether nothing is missing that the keys depend on.
+    const fn is_whole(&self) -> bool {
+        self.challenge.is_some() && self.authenticate.is_some() || self.bare.is_some()
+    }
+
+    /// Whether a message that was completed there may belong to it.
+    fn has_place(&self, kind: MessageType, origin: Origin) -> bool {
+        let (before, own, after) = match kind {
+            MessageType::Negotiate => {
+                ([&None, &None], &self.negotiate, [&self.challenge, &self.authenticate])
+            }
+            MessageType::Challenge => {
+                ([&self.negotiate, &None], &self.challenge, [&None, &self.authenticate])
+            }
+            MessageType::Authenticate => {
+                ([&self.negotiate, &self.challenge], &self.authenticate, [&None, &None])
+            }
+        };
+        let origins = |all: [&Option<Seen>; 2]| {
+            let [one, other] = all.map(|seen| seen.as_ref().and_then(|seen| seen.origin));
+            one.into_iter().chain(other)
+        };
+        own.is_none()
+            && self.bare.is_none()
+            && origins(before).all(|before| before <= origin)
+            && origins(after).all(|after| after >= origin)
+    }
+
     fn size(&self) -> usize {
         let bare = self.bare.as_ref().map_or(0, |bare| bare.lm.bytes.len() + bare.nt.bytes.len());
         self.messages().map(|(_, seen)| seen.bytes.len()).sum::<usize>() + bare
@@ -140,7 +168,7 @@ impl Assembler {
     pub fn report(&mut self, report: Report, done: &mut impl FnMut(FoundExchange)) {
         match report {
             Report::Token(sighting) => self.token(sighting, done),
-            Report::Bare(sighting) => self.bare(sighting, done),
+            Report::Bare(sighting) => self.bare(*sighting, done),
             Report::Answer(answer) => self.answer(answer, done),
             Report::Loss(loss) => {
                 let lists = self.open.iter_mut().map(|open| &mut open.found.losses);
@@ -169,17 +197,17 @@ impl Assembler {
             MessageType::Challenge => sighting.direction.opposite(),
             MessageType::Negotiate | MessageType::Authenticate => sighting.direction,
         };
+        // One direction may be told late, when it waited for bytes that never came. So what counts
+        // is the order of the frames.
+        let origin = sighting.origin;
+        let fits = |found: &FoundExchange| found.has_place(kind, origin);
         let at = match kind {
-            MessageType::Negotiate => None,
-            MessageType::Challenge => self.find(conversation, client, |found| {
-                found.challenge.is_none() && !found.is_proved() && found.negotiate.is_some()
-            }),
+            MessageType::Negotiate | MessageType::Challenge => {
+                self.find(conversation, client, fits)
+            }
             MessageType::Authenticate => self
-                .find(conversation, client, |found| found.challenge.is_some() && !found.is_proved())
-                .or_else(|| {
-                    // CHALLENGE is lost.
-                    self.find(conversation, client, |found| !found.is_proved())
-                }),
+                .find(conversation, client, |found| found.challenge.is_some() && fits(found))
+                .or_else(|| self.find(conversation, client, fits)),
         };
         let at = at.unwrap_or_else(|| {
             let (carrier, wrapping) = (Some(sighting.carrier), sighting.wrapping);
@@ -195,11 +223,14 @@ impl Assembler {
             }
             let found = &mut open.found;
             found.session = sighting.session.or(found.session);
-            let seen = Some(Seen { bytes: sighting.bytes, origin: Some(sighting.origin) });
+            let seen = Some(Seen { bytes: sighting.bytes, origin: Some(origin) });
             match kind {
                 MessageType::Negotiate => found.negotiate = seen,
                 MessageType::Challenge => found.challenge = seen,
                 MessageType::Authenticate => found.authenticate = seen,
+            }
+            if found.answer.is_some() && found.is_whole() {
+                done(self.open.remove(at).found);
             }
         }
         self.bound(done);
@@ -220,7 +251,10 @@ impl Assembler {
 
     fn answer(&mut self, answer: Answer, done: &mut impl FnMut(FoundExchange)) {
         let id = answer.conversation;
-        let exact = self.open.iter().rposition(|open| open.conversation == id && id != 0);
+        let exact = self
+            .open
+            .iter()
+            .rposition(|open| open.conversation == id && id != 0 && open.found.answer.is_none());
         // After a gap the carrier may have taken a conversation for a new one.
         let lost_thread = || {
             let fits = |open: &Open| {
@@ -229,9 +263,13 @@ impl Assembler {
             self.open.iter().position(fits)
         };
         if let Some(at) = exact.or_else(lost_thread) {
-            let mut found = self.open.remove(at).found;
-            found.answer = Some(answer);
-            done(found);
+            if let Some(open) = self.open.get_mut(at) {
+                open.found.answer = Some(answer);
+            }
+            // What is missing may yet come.
+            if self.open.get(at).is_some_and(|open| open.found.is_whole()) {
+                done(self.open.remove(at).found);
+            }
         }
     }
 

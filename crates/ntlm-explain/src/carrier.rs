@@ -150,14 +150,32 @@ pub struct BareField {
 pub struct Answer {
     /// The conversation that it ends.
     pub conversation: u64,
-    /// Whether the logon was accepted.
-    pub accepted: bool,
-    /// Whether it was accepted as a guest's.
-    pub guest: bool,
+    /// What it comes to.
+    pub said: Said,
     /// The status in the carrier's words, such as `STATUS_LOGON_FAILURE` or `401`.
     pub status: Cow<'static, str>,
     /// Where it stands.
     pub origin: Origin,
+}
+
+/// What an answer comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// The logon was accepted.
+    Accepted,
+    /// It was accepted as a guest's.
+    AcceptedAsGuest,
+    /// It was refused.
+    Refused,
+    /// Either: the server says the same to a refused logon and to a call that is not allowed.
+    Unclear,
+}
+
+impl Said {
+    /// From a plain yes or no.
+    pub(crate) const fn plain(accepted: bool) -> Self {
+        if accepted { Self::Accepted } else { Self::Refused }
+    }
 }
 
 /// Bytes that the capture does not have, or that came too late to be of use.
@@ -193,7 +211,7 @@ pub enum Report {
     /// An NTLM message.
     Token(Sighting),
     /// Responses without an NTLM message.
-    Bare(BareSighting),
+    Bare(Box<BareSighting>),
     /// The server's answer.
     Answer(Answer),
     /// Bytes that are lost.

@@ -1,8 +1,10 @@
 //! One exchange explained: what was said, what holds under the account's secret, and every key.
 
 use crate::assemble::{FoundExchange, Seen};
-use crate::carrier::{BareExchange, Loss, LossKind};
-use crate::finding::{At, Finding, FindingCode, Findings};
+use crate::carrier::{BareExchange, Loss, LossKind, Said};
+use crate::clock::rfc3339;
+use crate::explained::{AccountNames, Explained, Flags, Outcome, Verdict, account_text, at, names};
+use crate::finding::{FindingCode, Findings};
 use crate::inspect;
 use crate::ladder::{Ladder, Places, hex};
 use crate::subject::{self, Bare, Subject};
@@ -11,13 +13,11 @@ use ntlm::keys::{AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
 };
-use ntlm::text::CodePage;
-use ntlm::wire::{DecodeError, Span};
-use ntlm::{ChannelBindings, ChannelBindingsResult, Check, Exchange};
+use ntlm::text::{Charset, CodePage};
+use ntlm::wire::DecodeError;
+use ntlm::{ChannelBindings, ChannelBindingsResult, Exchange};
 use ntlm_accounts::{Accounts, MatchKind};
-use ntlm_capture::{Direction, EndReason, GapCause, Timestamp};
-use serde::Serialize;
-use std::borrow::Cow;
+use ntlm_capture::{Direction, EndReason, GapCause};
 
 /// What an exchange is explained with.
 #[derive(Clone, Copy, Debug)]
@@ -26,147 +26,6 @@ pub struct Known<'a> {
     pub accounts: &'a Accounts,
     /// The code page of peers without Unicode.
     pub code_page: CodePage,
-}
-
-/// An exchange explained. It serializes to one element of `exchanges` in the JSON contract.
-#[derive(Debug, Serialize)]
-pub struct Explained {
-    /// 1, 2, 3 in a capture.
-    pub id: u64,
-    /// The protocol around it, or `token`.
-    pub carrier: &'static str,
-    /// Address and port of the client.
-    pub client: Option<String>,
-    /// Address and port of the server.
-    pub server: Option<String>,
-    /// When AUTHENTICATE, or the last message seen, was sent: RFC 3339.
-    pub time: Option<String>,
-    /// The frames that complete the messages.
-    pub frames: Vec<u64>,
-    /// Who logs on.
-    pub account: AccountNames,
-    /// `NTLMv2`, `NTLMv1-ESS` and so on; `None` where there is no telling.
-    pub version: Option<&'static str>,
-    /// Whether ESS is in force.
-    pub extended_session_security: bool,
-    /// ServerChallenge in hex.
-    pub server_challenge: Option<String>,
-    /// What a domain controller must be given instead.
-    pub challenge_for_domain_controller: Option<String>,
-    /// Flags of each message.
-    pub flags: Flags,
-    /// Whether the response holds.
-    pub response: Verdict,
-    /// Whether the MIC holds.
-    pub mic: Verdict,
-    /// What the client's channel bindings say.
-    pub channel_bindings: &'static str,
-    /// The SPN that the client means.
-    pub target_name: Option<String>,
-    /// What the server said.
-    pub outcome: Outcome,
-    /// The ladder.
-    pub keys: Ladder,
-    /// What is worth saying.
-    pub findings: Vec<Finding>,
-    /// The messages, for display.
-    #[serde(skip)]
-    pub found: FoundExchange,
-    /// The flags in force.
-    #[serde(skip)]
-    pub negotiated: NegotiateFlags,
-    /// The code page that names without Unicode were read by.
-    #[serde(skip)]
-    pub code_page: CodePage,
-}
-
-/// Names in AUTHENTICATE.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AccountNames {
-    /// DomainName.
-    pub domain: String,
-    /// UserName.
-    pub user: String,
-    /// Workstation.
-    pub workstation: String,
-}
-
-/// Names of the flags of each message; empty where the message was not seen or has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Flags {
-    /// Offered by the client.
-    pub negotiate: Vec<&'static str>,
-    /// Returned by the server.
-    pub challenge: Vec<&'static str>,
-    /// Kept by the client.
-    pub authenticate: Vec<&'static str>,
-}
-
-/// What a check came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It holds.
-    Valid,
-    /// It does not.
-    Invalid,
-    /// There is nothing to check.
-    Absent,
-    /// What is needed to check it is missing.
-    Unchecked,
-}
-
-impl Verdict {
-    /// As in JSON.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Absent => "absent",
-            Self::Unchecked => "unchecked",
-        }
-    }
-}
-
-impl From<Check> for Verdict {
-    fn from(check: Check) -> Self {
-        match check {
-            Check::Valid => Self::Valid,
-            Check::Invalid => Self::Invalid,
-            Check::Absent => Self::Absent,
-            Check::Unchecked => Self::Unchecked,
-        }
-    }
-}
-
-/// What the server said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// `accepted`, `refused` or `unknown`.
-    pub result: &'static str,
-    /// In the words of the carrier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Cow<'static, str>>,
-    /// Whether it let the client in as a guest.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub guest: bool,
-}
-
-impl Explained {
-    /// Whether anything that was checked does not hold.
-    #[must_use]
-    pub fn has_invalid(&self) -> bool {
-        self.response == Verdict::Invalid
-            || self.mic == Verdict::Invalid
-            || self.channel_bindings == "mismatch"
-    }
-
-    /// Whether anything was left unchecked.
-    #[must_use]
-    pub fn has_unchecked(&self) -> bool {
-        self.response == Verdict::Unchecked || self.mic == Verdict::Unchecked
-    }
 }
 
 /// Explains one exchange.
@@ -195,7 +54,7 @@ fn explain_messages(
     explained: &mut Explained,
     findings: &mut Findings,
 ) {
-    read_messages(found, explained, findings);
+    read_messages(found, known.code_page, explained, findings);
     match found.challenge.as_ref().zip(found.authenticate.as_ref()) {
         None => {
             let missing = match (&found.challenge, &found.authenticate) {
@@ -217,9 +76,13 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
     let outcome = match &found.answer {
         None => Outcome { result: "unknown", status: None, guest: false },
         Some(answer) => Outcome {
-            result: if answer.accepted { "accepted" } else { "refused" },
+            result: match answer.said {
+                Said::Accepted | Said::AcceptedAsGuest => "accepted",
+                Said::Refused => "refused",
+                Said::Unclear => "unknown",
+            },
             status: Some(answer.status.clone()),
-            guest: answer.guest,
+            guest: answer.said == Said::AcceptedAsGuest,
         },
     };
     let answer_frame = found.answer.as_ref().map(|answer| answer.origin.frame);
@@ -250,7 +113,12 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
 }
 
 /// What each message says by itself, damaged or not.
-fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mut Findings) {
+fn read_messages(
+    found: &FoundExchange,
+    code_page: CodePage,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
     for (kind, seen) in found.messages() {
         let defects = match kind {
             MessageType::Negotiate => NegotiateMessage::decode(&seen.bytes).map(|message| {
@@ -265,6 +133,7 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
             MessageType::Authenticate => AuthenticateMessage::decode(&seen.bytes).map(|message| {
                 explained.flags.authenticate =
                     message.negotiate_flags.map(names).unwrap_or_default();
+                explained.account = account(&message, code_page);
                 message.defects()
             }),
         };
@@ -280,6 +149,20 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
                 findings.point(FindingCode::UnreadableMessage, describe(kind, &error), at);
             }
         }
+    }
+}
+
+/// The names that AUTHENTICATE alone says; whole exchanges know more of the character set.
+fn account(message: &AuthenticateMessage<'_>, code_page: CodePage) -> AccountNames {
+    let unicode = message
+        .negotiate_flags
+        .is_some_and(|flags| flags.contains(NegotiateFlags::NEGOTIATE_UNICODE));
+    let charset = if unicode { Charset::Unicode } else { Charset::Oem(code_page) };
+    let text = |bytes| charset.decode(bytes).map_or_else(|_| hex(bytes), |name| name.to_string());
+    AccountNames {
+        domain: text(message.domain_name.bytes()),
+        user: text(message.user_name.bytes()),
+        workstation: text(message.workstation.bytes()),
     }
 }
 
@@ -566,48 +449,4 @@ fn keys(
         findings.say(FindingCode::InvalidSessionKey, error.to_string());
         "EncryptedRandomSessionKey is not 16 bytes long"
     })
-}
-
-pub(crate) fn account_text(account: &AccountNames) -> String {
-    match account.domain.as_str() {
-        "" => account.user.clone(),
-        domain => format!("{domain}\\{}", account.user),
-    }
-}
-
-pub(crate) fn names(flags: NegotiateFlags) -> Vec<&'static str> {
-    flags.info().map(|info| info.name).collect()
-}
-
-pub(crate) fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At> {
-    let message = match kind {
-        MessageType::Negotiate => "negotiate",
-        MessageType::Challenge => "challenge",
-        MessageType::Authenticate => "authenticate",
-    };
-    let Span { offset, length } = Span { offset, length };
-    Some(At { message, frame: seen.origin.map(|origin| origin.frame), offset, length })
-}
-
-/// UTC, to the millisecond.
-pub(crate) fn rfc3339(Timestamp(nanos): Timestamp) -> String {
-    let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil_from_days(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// Days since 1970-01-01 to a date of the Gregorian calendar, in eras of 400 years from a March.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }

@@ -32,8 +32,10 @@
 
 mod assemble;
 pub mod carrier;
+mod clock;
 mod decoded;
 mod explain;
+mod explained;
 mod finding;
 mod flows;
 mod inspect;
@@ -44,7 +46,8 @@ mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
-pub use explain::{AccountNames, Explained, Flags, Known, Outcome, Verdict, explain};
+pub use explain::{Known, explain};
+pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::find_exchanges;
 pub use ladder::{Ladder, Place, Places, Rung, RungInput, RungValue, hex};

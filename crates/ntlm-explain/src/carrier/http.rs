@@ -1,9 +1,9 @@
 //! HTTP authentication with NTLM and Negotiate, by origin servers and proxies (MS-NTHT, RFC 4559).
 
-use super::Carrier;
 use super::base64_text::{self, Decoded};
 use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
 use super::spnego::NegState;
+use super::{Carrier, Said};
 use memchr::{memchr, memmem};
 use ntlm::message::MessageType;
 use ntlm_capture::Direction;
@@ -171,7 +171,8 @@ impl Http {
         if is_refused || is_accepted {
             let conversation = self.conversation(party, out);
             let status = Cow::Owned(status.to_string());
-            let verdict = Verdict { conversation, accepted: is_accepted, guest: false, status };
+            let said = Said::plain(is_accepted);
+            let verdict = Verdict { conversation, said, status };
             out.answer(message, verdict);
         }
     }

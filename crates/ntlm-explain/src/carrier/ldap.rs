@@ -1,10 +1,10 @@
 //! LDAP bind: SASL, and the Sicily binds of Windows (RFC 4511 4.2, MS-ADTS 5.1.1.1).
 
-use super::Carrier;
 use super::MAX_TOKEN;
 use super::bytes::wide;
 use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
 use super::spnego::Content;
+use super::{Carrier, Said};
 use ntlm_capture::Direction;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -155,10 +155,8 @@ impl Ldap {
         if let Some(state) = state.filter(|_| !accepted) {
             status = format!("{status} ({})", state.name()).into();
         }
-        out.answer(
-            message,
-            Verdict { conversation: carried.conversation, accepted, guest: false, status },
-        );
+        let Carried { conversation, .. } = carried;
+        out.answer(message, Verdict { conversation, said: Said::plain(accepted), status });
         Some(())
     }
 

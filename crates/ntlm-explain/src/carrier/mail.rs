@@ -1,8 +1,8 @@
 //! SMTP, IMAP and POP: base64 in lines (MS-SMTPNTLM, MS-POP3, RFC 3501 6.2.2).
 
-use super::Carrier;
 use super::base64_text;
 use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
+use super::{Carrier, Said};
 use memchr::memchr;
 use ntlm::message::MessageType;
 use ntlm_capture::Direction;
@@ -80,7 +80,7 @@ impl Mail {
             Reply::Code(_) | Reply::Other => return,
         };
         if let Some(conversation) = self.conversation.filter(|_| is_last || !accepted) {
-            out.answer(message, Verdict { conversation, accepted, guest: false, status });
+            out.answer(message, Verdict { conversation, said: Said::plain(accepted), status });
             self.logon = None;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::bytes::wide;
 use super::spnego::{self, Content};
-use super::{Answer, BareExchange, BareSighting, Carrier, Report, Sighting, Wrapping};
+use super::{Answer, BareExchange, BareSighting, Carrier, Report, Said, Sighting, Wrapping};
 use ntlm_capture::{Direction, Origin, StreamOrigins};
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -150,14 +150,14 @@ impl Out<'_> {
 
     /// Responses without a token.
     pub(super) fn bare(&mut self, conversation: u64, bare: BareExchange) {
-        (self.report)(Report::Bare(BareSighting { conversation, bare }));
+        (self.report)(Report::Bare(Box::new(BareSighting { conversation, bare })));
     }
 
     /// What the server says to a logon.
     pub(super) fn answer(&mut self, message: &Message<'_>, answer: Verdict) {
         let Some(origin) = message.last_origin() else { return };
-        let Verdict { conversation, accepted, guest, status } = answer;
-        (self.report)(Report::Answer(Answer { conversation, accepted, guest, status, origin }));
+        let Verdict { conversation, said, status } = answer;
+        (self.report)(Report::Answer(Answer { conversation, said, status, origin }));
     }
 }
 
@@ -165,8 +165,7 @@ impl Out<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) conversation: u64,
-    pub(super) accepted: bool,
-    pub(super) guest: bool,
+    pub(super) said: Said,
     pub(super) status: Cow<'static, str>,
 }
 

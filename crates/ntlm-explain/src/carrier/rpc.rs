@@ -3,9 +3,10 @@
 use super::numbered::Numbered;
 use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
 use super::spnego::{self, NegState};
-use super::{Carrier, Wrapping, status};
+use super::{Carrier, Said, Wrapping, status};
 use ntlm::message::MessageType;
 use ntlm_capture::Direction;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// One connection, over TCP or inside a named pipe.
@@ -135,12 +136,13 @@ impl Rpc {
                 self.request(&header, bytes);
                 Pdu::default()
             }
-            RESPONSE => Pdu { token: None, verdict: self.answered(&header, "response", true) },
+            RESPONSE => Pdu { token: None, verdict: self.answered(&header, "response") },
             FAULT => self.fault(&header, bytes),
             BIND_NAK => {
                 let reason = header.u16_at(bytes, HEADER).unwrap_or_default();
-                let verdict =
-                    self.last.and_then(|id| self.verdict(id, false, status::bind_nak(reason)));
+                let verdict = self
+                    .last
+                    .and_then(|id| self.verdict(id, Said::Refused, status::bind_nak(reason)));
                 Pdu { token: None, verdict }
             }
             BIND | BIND_ACK | ALTER_CONTEXT | ALTER_CONTEXT_RESP | AUTH3 => {
@@ -156,18 +158,19 @@ impl Rpc {
             return Pdu { token: found.and_then(|found| found.token), verdict: None };
         }
         let Some(found) = found else {
-            let verdict =
-                self.waiting().and_then(|id| self.verdict(id, true, "alter_context_resp".into()));
+            let verdict = self
+                .waiting()
+                .and_then(|id| self.verdict(id, Said::Accepted, "alter_context_resp".into()));
             return Pdu { token: None, verdict };
         };
-        let accepted = match found.state {
+        let said = match found.state {
             _ if found.token.is_some() || !self.is_waiting(found.id) => None,
             Some(NegState::AcceptIncomplete | NegState::RequestMic) => None,
-            Some(NegState::Reject) => Some(false),
-            Some(NegState::AcceptCompleted) | None => Some(true),
+            Some(NegState::Reject) => Some(Said::Refused),
+            Some(NegState::AcceptCompleted) | None => Some(Said::Accepted),
         };
         let status = found.state.map_or("alter_context_resp", NegState::name);
-        let verdict = accepted.and_then(|accepted| self.verdict(found.id, accepted, status.into()));
+        let verdict = said.and_then(|said| self.verdict(found.id, said, status.into()));
         Pdu { token: found.token, verdict }
     }
 
@@ -214,36 +217,26 @@ impl Rpc {
     }
 
     fn fault(&mut self, header: &Header, bytes: &[u8]) -> Pdu {
-        let (name, refuses) = status::fault(header.u32_at(bytes, 24).unwrap_or_default());
+        let (name, said) = status::fault(header.u32_at(bytes, 24).unwrap_or_default());
         let id = self.calls.take(&header.call).or_else(|| self.waiting());
-        Pdu { token: None, verdict: id.and_then(|id| self.verdict(id, !refuses, name)) }
+        Pdu { token: None, verdict: id.and_then(|id| self.verdict(id, said, name)) }
     }
 
-    fn answered(
-        &mut self,
-        header: &Header,
-        status: &'static str,
-        accepted: bool,
-    ) -> Option<Verdict> {
+    fn answered(&mut self, header: &Header, status: &'static str) -> Option<Verdict> {
         let id = self.calls.take(&header.call)?;
-        self.verdict(id, accepted, status.into())
+        self.verdict(id, Said::Accepted, status.into())
     }
 
-    fn verdict(
-        &mut self,
-        id: u32,
-        accepted: bool,
-        status: std::borrow::Cow<'static, str>,
-    ) -> Option<Verdict> {
+    fn verdict(&mut self, id: u32, said: Said, status: Cow<'static, str>) -> Option<Verdict> {
         let context = self.contexts.get_mut(&id)?;
-        if accepted && !context.waiting {
+        if said != Said::Refused && !context.waiting {
             return None;
         }
         context.waiting = false;
         if self.last == Some(id) {
             self.last = None;
         }
-        Some(Verdict { conversation: context.conversation, accepted, guest: false, status })
+        Some(Verdict { conversation: context.conversation, said, status })
     }
 
     fn is_waiting(&mut self, id: u32) -> bool {

@@ -6,7 +6,7 @@ use super::numbered::Numbered;
 use super::pipe::{self, Pipes};
 use super::protocol::{Carried, Message, Out, Verdict};
 use super::status::{self, MORE_PROCESSING_REQUIRED};
-use super::{BareExchange, BareField, Carrier, MAX_TOKEN};
+use super::{BareExchange, BareField, Carrier, MAX_TOKEN, Said};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -220,8 +220,11 @@ impl Smb1 {
                 3 | 4 => u16_at(message.bytes, words + 4)?,
                 _ => 0,
             };
-            let guest = accepted && action & SETUP_GUEST != 0;
-            out.answer(message, Verdict { conversation, accepted, guest, status });
+            let said = match accepted {
+                true if action & SETUP_GUEST != 0 => Said::AcceptedAsGuest,
+                accepted => Said::plain(accepted),
+            };
+            out.answer(message, Verdict { conversation, said, status });
         }
         if !accepted && header.uid != 0 && status_is_final(message.bytes, header) {
             self.sessions.take(&header.uid);

@@ -6,7 +6,7 @@ use super::numbered::Numbered;
 use super::pipe::{self, Pipes};
 use super::protocol::{Carried, Message, Out, Verdict};
 use super::status::{self, MORE_PROCESSING_REQUIRED, PENDING};
-use super::{Carrier, MAX_TOKEN};
+use super::{Carrier, MAX_TOKEN, Said};
 use std::ops::Range;
 
 /// The state of one connection.
@@ -14,6 +14,8 @@ use std::ops::Range;
 pub(super) struct Smb2 {
     /// Session setups without an answer yet: message id to conversation.
     setups: Numbered<u64, u64>,
+    /// Answers whose request was not seen, which may be told late: message id to conversation.
+    early: Numbered<u64, u64>,
     /// Session id to conversation.
     sessions: Numbered<u64, u64>,
     /// Reads from pipes without an answer yet: message id to file.
@@ -110,8 +112,14 @@ impl Smb2 {
     fn setup_request(&mut self, message: &Message<'_>, at: usize, out: &mut Out<'_>) -> Option<()> {
         let message_id = u64_at(message.bytes, at + 24)?;
         let session = u64_at(message.bytes, at + 40)?;
-        let conversation = self.conversation(session, out);
-        self.setups.insert(message_id, conversation);
+        let conversation = match self.early.take(&message_id) {
+            Some(conversation) => conversation,
+            None => {
+                let conversation = self.conversation(session, out);
+                self.setups.insert(message_id, conversation);
+                conversation
+            }
+        };
         let offset = size16_at(message.bytes, at + HEADER + 12)?;
         let length = size16_at(message.bytes, at + HEADER + 14)?;
         let buffer = at + offset..at + offset + length;
@@ -139,7 +147,11 @@ impl Smb2 {
                 }
                 conversation
             }
-            None => self.conversation(session, out),
+            None => {
+                let conversation = self.conversation(session, out);
+                self.early.insert(message_id, conversation);
+                conversation
+            }
         };
         let is_error = !status::is_success(status) && status != MORE_PROCESSING_REQUIRED;
         let body = at + HEADER;
@@ -152,9 +164,12 @@ impl Smb2 {
         }
         if status != MORE_PROCESSING_REQUIRED {
             let flags = u16_at(message.bytes, body + 2).unwrap_or_default();
-            let guest = !is_error && flags & IS_GUEST != 0;
+            let said = match is_error {
+                false if flags & IS_GUEST != 0 => Said::AcceptedAsGuest,
+                is_error => Said::plain(!is_error),
+            };
             let status = status::ntstatus(status);
-            out.answer(message, Verdict { conversation, accepted: !is_error, guest, status });
+            out.answer(message, Verdict { conversation, said, status });
         }
         Some(())
     }

@@ -1,6 +1,7 @@
 //! Names of what servers answer: NTSTATUS (MS-ERREF 2.3.1), DOS classes (MS-CIFS 2.2.2.4), DCE/RPC
 //! faults (C706 appendix E, MS-RPCE 2.2.2.9).
 
+use super::Said;
 use std::borrow::Cow;
 
 pub(super) const SUCCESS: u32 = 0;
@@ -98,27 +99,23 @@ pub(super) fn dos(class: u8, code: u16) -> Cow<'static, str> {
     name.into()
 }
 
-/// The name of the status of a fault, and whether it is about who asks: other faults come from a
-/// server that has accepted the logon.
-pub(super) fn fault(status: u32) -> (Cow<'static, str>, bool) {
-    let (name, refuses) = match status {
-        0x0000_0005 => ("nca_s_fault_access_denied", true),
-        0x0000_06d3 => ("RPC_S_UNKNOWN_AUTHN_SERVICE", true),
-        0x0000_06f7 => ("nca_s_fault_ndr", false),
-        0x0000_0721 => ("nca_s_fault_sec_pkg_error", true),
-        0x1c00_000b => ("nca_s_fault_context_mismatch", false),
-        0x1c00_001a => ("nca_s_fault_unspec", false),
-        0x1c00_001b => ("nca_s_fault_remote_no_memory", false),
-        0x1c01_0002 => ("nca_s_op_rng_error", false),
-        0x1c01_0003 => ("nca_s_unk_if", false),
-        0x1c01_0006 => ("nca_s_proto_error", false),
-        0x1c01_000b => ("nca_s_unsupported_type", false),
-        0x1c01_0013 => ("nca_s_out_args_too_big", false),
-        0x1c01_0014 => ("nca_s_server_too_busy", false),
-        0x1c01_0017 => ("nca_s_unsupported_type", false),
-        _ => return (format!("fault 0x{status:08x}").into(), true),
+/// The name of the status of a fault, and what it says of the logon before. Many are about the call
+/// alone, which only who is logged on may make; access is denied to a refused logon and to a call
+/// that is not allowed alike.
+pub(super) fn fault(status: u32) -> (Cow<'static, str>, Said) {
+    let (name, said) = match status {
+        0x0000_0001 => ("nca_s_fault_other", Said::Unclear),
+        0x0000_0005 => ("nca_s_fault_access_denied", Said::Unclear),
+        0x0000_06d3 => ("RPC_S_UNKNOWN_AUTHN_SERVICE", Said::Refused),
+        0x0000_06f7 => ("nca_s_fault_ndr", Said::Accepted),
+        0x0000_0721 => ("nca_s_fault_sec_pkg_error", Said::Refused),
+        0x1c00_001b => ("nca_s_fault_remote_no_memory", Said::Accepted),
+        0x1c01_0002 => ("nca_s_op_rng_error", Said::Accepted),
+        0x1c01_0003 => ("nca_s_unk_if", Said::Accepted),
+        0x1c01_0006 => ("nca_s_out_args_too_big", Said::Accepted),
+        _ => return (format!("fault 0x{status:08x}").into(), Said::Unclear),
     };
-    (name.into(), refuses)
+    (name.into(), said)
 }
 
 /// Why a bind was refused (C706 12.6.4.5, MS-RPCE 2.2.2.5).
@@ -145,7 +142,7 @@ mod tests {
         assert_eq!(ntstatus(0xc000_1234), "0xc0001234");
         assert_eq!(dos(2, 2), "ERRSRV/ERRbadpw");
         assert_eq!(dos(3, 19), "ERRHRD/19");
-        assert_eq!(fault(5), ("nca_s_fault_access_denied".into(), true));
+        assert_eq!(fault(5), ("nca_s_fault_access_denied".into(), Said::Unclear));
         assert_eq!(bind_nak(8), "bind_nak: authentication type not recognized");
         assert!(is_success(SUCCESS) && is_success(PENDING) && !is_success(0x8000_0005));
     }

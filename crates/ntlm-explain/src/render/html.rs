@@ -7,7 +7,7 @@ use super::overview::{Row, summary};
 use super::style::printable;
 use super::svg::{STYLE as LADDER_STYLE, inline_svg};
 use super::view::{self, Tone};
-use crate::explain::Explained;
+use crate::explained::Explained;
 use crate::ladder::{Rung, RungInput, RungValue};
 use std::fmt::Write;
 
@@ -45,9 +45,9 @@ pub fn html_start(title: &str) -> String {
 #[must_use]
 pub fn html_capture(number: usize, capture: &str, rows: &[Row]) -> String {
     let mut out = String::new();
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<header><h1>{}</h1><p class=\"sum\">{}</p></header>\n",
+        "<header><h1>{}</h1><p class=\"sum\">{}</p></header>",
         escaped(capture),
         escaped(&summary(rows))
     );
@@ -119,7 +119,7 @@ pub fn html_exchange(number: usize, explained: &Explained) -> String {
     out.push_str("</dl>\n");
     findings(&mut out, explained);
     out.push_str("<h3>Keys</h3>\n");
-    let _ = write!(out, "<figure>{}</figure>\n", inline_svg(explained));
+    let _ = writeln!(out, "<figure>{}</figure>", inline_svg(explained));
     keys(&mut out, explained);
     flags(&mut out, explained);
     messages(&mut out, explained);
