@@ -74,7 +74,7 @@ pub(crate) enum Command {
 pub(crate) struct SecretArgs {
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
     ///
-    /// In TOML: [[account]] with user, optional domain, and one of password, nt_hash (optionally
+    /// In TOML: `[[account]]` with user, optional domain, and one of password, nt_hash (optionally
     /// with lm_hash), or exported_session_key with server_challenge.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,

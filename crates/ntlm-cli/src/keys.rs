@@ -165,7 +165,7 @@ impl Typed {
             let proof = responses.verify(&secret).ok_or_else(|| {
                 Failure::new("the response is not valid under this secret, so there are no keys")
             })?;
-            let source = KeySource::Secret { secret: &secret, proof };
+            let source = KeySource::Proof(proof);
             return Ok(Self { schedule: derive(&lm, source), responses: None });
         }
         let client_challenge = optional::<8>(
@@ -189,7 +189,7 @@ impl Typed {
                 temp: &temp,
             },
         );
-        let source = KeySource::Secret { secret: &secret, proof: computed.proof };
+        let source = KeySource::Proof(computed.proof);
         let schedule = derive(&computed.lm, source);
         Ok(Self { schedule, responses: Some((computed.lm, computed.nt)) })
     }

@@ -3,7 +3,7 @@
 //! Each function looks at one topic and reports findings; nothing here changes a verdict.
 
 use crate::assemble::FoundExchange;
-use crate::explain::{Explained, Verdict, account_text, at, names};
+use crate::explained::{Explained, Verdict, account_text, at, names};
 use crate::finding::{At, FindingCode, Findings};
 use ntlm::Exchange;
 use ntlm::flags::NegotiateFlags;

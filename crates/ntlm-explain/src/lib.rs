@@ -32,18 +32,22 @@
 
 mod assemble;
 pub mod carrier;
+mod clock;
 mod decoded;
 mod explain;
+mod explained;
 mod finding;
 mod flows;
 mod inspect;
 mod ladder;
 pub mod render;
+mod subject;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
-pub use explain::{AccountNames, Explained, Flags, Known, Outcome, Verdict, explain};
+pub use explain::{Known, explain};
+pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::find_exchanges;
 pub use ladder::{Ladder, Place, Places, Rung, RungInput, RungValue, hex};

@@ -55,17 +55,22 @@ mod certificate;
 mod channel_bindings;
 mod client;
 mod crypto;
+mod datagram;
 pub mod der;
 mod error;
 mod exchange;
 pub mod flags;
 mod fresh;
 pub mod keys;
+mod logon;
 pub mod message;
 mod name;
+mod outcome;
 pub mod policy;
+mod protect;
 mod secret;
 mod server;
+mod server_config;
 mod session;
 pub mod text;
 mod time;
@@ -75,15 +80,15 @@ pub use anonymous::AnonymousLogon;
 pub use certificate::{CertificateError, CertificateHash, tls_server_end_point};
 pub use channel_bindings::{ChannelBindings, ChannelBindingsResult};
 pub use client::{Client, ClientConfig, Credential, Established, Protection};
+pub use datagram::{DatagramKeying, DatagramSession};
 pub use error::{ClientError, Misuse, PeerError};
 pub use exchange::{Check, Exchange};
 pub use fresh::Fresh;
+pub use logon::{LogonRequest, Verdict};
 pub use name::AccountName;
-pub use server::{
-    AccountLogon, Challenged, DenialReason, GuestLogon, LogonDenied, LogonOutcome, LogonRequest,
-    Server, ServerConfig, ServerNames, Verdict,
-};
-pub use session::{
-    Buffer, DatagramKeying, DatagramSession, DirectionalKeys, Rc4State, Role, Session, SessionError,
-};
+pub use outcome::{AccountLogon, DenialReason, GuestLogon, LogonDenied, LogonOutcome};
+pub use protect::{Buffer, Role, SessionError};
+pub use server::{Challenged, Server};
+pub use server_config::{ServerConfig, ServerNames};
+pub use session::{DirectionalKeys, Rc4State, Session};
 pub use time::FileTime;

@@ -1,5 +1,6 @@
 //! Requests and replies.
 
+use crate::hex::decode_hex;
 use crate::peer::{Peer, Refused};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -58,12 +59,4 @@ impl Codec {
             (text, false) => BASE64.decode(text).map_err(|_| invalid()),
         }
     }
-}
-
-/// Bytes of pairs of hex digits.
-pub(crate) fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, d| byte << 4 | d)).collect())
 }

@@ -4,6 +4,7 @@
 //! the command line, as in the other peers: this program is for tests.
 
 mod args;
+mod hex;
 mod line;
 mod peer;
 

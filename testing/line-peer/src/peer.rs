@@ -1,7 +1,7 @@
 //! The two machines behind one face.
 
 use crate::args::{Args, Role};
-use crate::line::decode_hex;
+use crate::hex::decode_hex;
 use ntlm::keys::{AccountSecret, Ntowfv1, Password};
 use ntlm::policy::{ChannelBindingsPolicy, ClientPolicy, LmCompatibilityLevel, ServerPolicy};
 use ntlm::text::CodePage;

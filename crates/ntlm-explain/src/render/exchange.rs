@@ -4,7 +4,7 @@ use super::ladder::ladder;
 use super::overview::style;
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, padded, printable, shortened};
 use super::view::{self, Tone};
-use crate::explain::Explained;
+use crate::explained::Explained;
 use std::fmt::Write;
 
 /// Everything about one exchange.

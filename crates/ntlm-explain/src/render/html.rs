@@ -7,7 +7,7 @@ use super::overview::{Row, summary};
 use super::style::printable;
 use super::svg::{STYLE as LADDER_STYLE, inline_svg};
 use super::view::{self, Tone};
-use crate::explain::Explained;
+use crate::explained::Explained;
 use crate::ladder::{Rung, RungInput, RungValue};
 use std::fmt::Write;
 

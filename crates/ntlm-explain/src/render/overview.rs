@@ -2,7 +2,7 @@
 
 use super::style::{BAD, FAINT, GOOD, HEADING, KEY, Layout, PLAIN, WARN, printable, shortened};
 use super::view::{self, Tone};
-use crate::explain::{Explained, Verdict};
+use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
 use anstyle::Style;
 use std::fmt::Write;

@@ -7,7 +7,7 @@
 use super::html::escaped;
 use super::style::shortened;
 use super::view::{self, Group, Step};
-use crate::explain::Explained;
+use crate::explained::Explained;
 use crate::ladder::{Place, Rung, RungInput, RungValue};
 use ntlm::keys::{Input, KeyName};
 use std::fmt::Write;

@@ -2,7 +2,7 @@
 
 use super::style::printable;
 use crate::decoded::{Decoded, DecodedField};
-use crate::explain::{Explained, Verdict};
+use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
 use crate::ladder::{Ladder, Rung, RungInput, RungValue};
 use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};

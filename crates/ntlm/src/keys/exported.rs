@@ -2,7 +2,7 @@
 //! (MS-NLMP 3.1.5.1.2, 3.2.5.1.2).
 
 use super::KeyExchangeKey;
-use super::rule::{Input, KeyName, MessageField, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, RuleDoc};
 use crate::crypto::rc4k;
 use crate::flags::NegotiateFlags;
 use crate::secret::secret_key;

@@ -1,7 +1,7 @@
 //! The MIC over the messages of an exchange (MS-NLMP 3.1.5.1.2, 3.1.5.2.1).
 
 use super::ExportedSessionKey;
-use super::rule::{Input, KeyName, RuleDoc};
+use super::doc::{Input, KeyName, RuleDoc};
 use crate::crypto::hmac_md5;
 
 /// Computes the MIC: HMAC-MD5 under ExportedSessionKey over the messages exactly as sent, the

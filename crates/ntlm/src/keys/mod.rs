@@ -5,6 +5,7 @@
 //! for the server and for whoever looks on; [`Rule::all`] is the reference table.
 
 mod compute;
+mod doc;
 mod exported;
 mod kxkey;
 mod mic;
@@ -19,6 +20,7 @@ mod signkey;
 mod verify;
 
 pub use compute::{ComputedResponses, ResponseInputs, ResponseRule};
+pub use doc::{Direction, Input, KeyName, MessageField, NtlmVersion, RuleDoc};
 pub use exported::{
     EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule, RandomSessionKey,
     RandomSessionKeyRule, encrypted_random_session_key, exported_session_key, random_session_key,
@@ -26,18 +28,15 @@ pub use exported::{
 pub use kxkey::{KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, kxkey};
 pub use mic::{MicRule, mic};
 pub use owf::{
-    LmowfRule, Lmowfv1, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt, lmowf_v1,
-    lmowf_v1_from_oem, lmowf_v2, ntowf_v1, ntowf_v2,
+    LmowfPrefix, LmowfRule, Lmowfv1, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt,
+    lmowf_v1, lmowf_v1_from_oem, lmowf_v2, ntowf_v1, ntowf_v2,
 };
 pub use response::{
     DomainControllerChallengeRule, NtProofStrRule, ResponseKeyLmRule, ResponseKeyNtRule,
     challenge_for_domain_controller, lm_challenge_response_v1, lm_challenge_response_v2,
     nt_challenge_response_v1, nt_challenge_response_v1_ess, nt_proof_str,
 };
-pub use rule::{
-    Direction, Input, KeyName, MessageField, NtlmVersion, Rule, RuleDoc, Step, StepBytes,
-    StepValue, Unknown,
-};
+pub use rule::{Rule, Step, StepBytes, StepValue, Unknown};
 pub use schedule::{Derivation, InvalidSessionKey, KeyExchange, KeySchedule, KeySource};
 pub use sealkey::{SealingKey, SealingKeyRule, sealkey};
 pub use secret_of_account::AccountSecret;

@@ -1,6 +1,6 @@
 //! The one-way functions: from a password to LMOWFv1, NTOWFv1 and NTOWFv2 (MS-NLMP 3.3.1, 3.3.2).
 
-use super::rule::{Input, KeyName, MessageField, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, RuleDoc};
 use crate::crypto::{HmacMd5, des, md4_utf16};
 use crate::secret::secret_key;
 use crate::text::{CodePage, upcase_units};
@@ -55,6 +55,20 @@ impl fmt::Debug for Password {
 secret_key! {
     /// `LMOWFv1`, the LM hash of a password (MS-NLMP 3.3.1), 16 bytes.
     Lmowfv1, 16
+}
+
+secret_key! {
+    /// The first 8 bytes of `LMOWFv1`, which a domain controller returns as LmKey: all that KXKEY
+    /// needs of it.
+    LmowfPrefix, 8
+}
+
+impl LmowfPrefix {
+    /// As an LM hash whose other bytes do not count.
+    pub(super) const fn padded(&self) -> Lmowfv1 {
+        let [a, b, c, d, e, f, g, h] = *self.expose();
+        Lmowfv1::new([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
 }
 
 secret_key! {

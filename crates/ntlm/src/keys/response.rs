@@ -1,7 +1,7 @@
 //! ComputeResponse: what a client sends to prove that it knows the password
 //! (MS-NLMP 3.3.1, 3.3.2).
 
-use super::rule::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
 use super::{Lmowfv1, Ntowfv1, ResponseKeyLm, ResponseKeyNt};
 use crate::crypto::{desl, first_8, hmac_md5, md5};
 

@@ -1,6 +1,6 @@
 //! SessionBaseKey: what both ends share once the response holds (MS-NLMP 3.3.1, 3.3.2).
 
-use super::rule::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
+use super::doc::{Input, KeyName, MessageField, NtlmVersion, RuleDoc};
 use super::{Lmowfv1, Ntowfv1, ResponseKeyNt};
 use crate::crypto::{hmac_md5, md4};
 use crate::secret::secret_key;

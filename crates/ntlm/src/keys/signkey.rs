@@ -1,7 +1,7 @@
 //! SIGNKEY (MS-NLMP 3.4.5.2).
 
 use super::ExportedSessionKey;
-use super::rule::{Direction, Input, KeyName, RuleDoc};
+use super::doc::{Direction, Input, KeyName, RuleDoc};
 use crate::crypto::md5;
 use crate::flags::NegotiateFlags;
 use crate::secret::secret_key;

@@ -1,10 +1,9 @@
-//! The program as people run it.
-
+//! The built program, run as people run it.
 #![expect(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "helpers of tests may fail as tests do"
+    reason = "helpers of tests; a panic is how a test fails"
 )]
 
 mod common;

@@ -181,10 +181,9 @@ fn every_example_in_help_runs() {
     for command in
         [&["--help"][..], &["keys", "--help"], &["decode", "--help"], &["explain", "--help"]]
     {
-        // A line that ends in a backslash goes on with the next.
         let help = run(command).out;
-        let help: Vec<&str> = help.split("\\\n").map(str::trim_start).collect();
-        let help = help.concat();
+        let continued: Vec<&str> = help.split("\\\n").map(|part| part.trim_start()).collect();
+        let help = continued.join(" ");
         for line in help.lines().map(str::trim) {
             let line = line.split("   ").next().unwrap_or_default();
             if !line.starts_with("ntlm ") && !line.starts_with("NTLM_PASSWORD=") {

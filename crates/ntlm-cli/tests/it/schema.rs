@@ -35,12 +35,11 @@ fn check(extra: &[&str]) -> usize {
         arguments.extend(some.iter().map(String::as_str));
         let ran = run(&arguments);
         let json: Value = serde_json::from_str(&ran.out).expect("one JSON document");
-        let error = schema.iter_errors(&json).next();
-        assert!(
-            error.is_none(),
-            "{:?}",
-            error.map(|error| (error.instance_path().to_string(), error))
-        );
+        let errors: Vec<String> = schema
+            .iter_errors(&json)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
         let captures = json["captures"].as_array().unwrap();
         count +=
             captures.iter().map(|one| one["exchanges"].as_array().unwrap().len()).sum::<usize>();
