@@ -242,9 +242,7 @@ fn explain_bare(
         }
         Err(why) => explained.keys = Ladder::unknown(why),
     }
-    if let Some(version @ ("LM" | "NTLMv1")) = explained.version {
-        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {version}"));
-    }
+    inspect::lm_response(subject.apparent_version(), &bare.lm.bytes, &bare.nt.bytes, findings);
 }
 
 /// What an NTLMv2 response says of target and channel.

@@ -27,7 +27,9 @@ pub(crate) const fn code_of(defect: &DecodeError) -> FindingCode {
 
 /// Findings that need no secret.
 pub(crate) fn messages(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
-    proof(exchange, findings);
+    let authenticate = exchange.authenticate();
+    let (lm, nt) = (authenticate.lm_challenge_response, authenticate.nt_challenge_response);
+    lm_response(exchange.apparent_version(), lm.bytes(), nt.bytes(), findings);
     protection(exchange, findings);
     flags_between(exchange, found, findings);
     if exchange.apparent_version() == Some(NtlmVersion::Ntlmv2) {
@@ -36,12 +38,13 @@ pub(crate) fn messages(exchange: &Exchange<'_>, found: &FoundExchange, findings:
     }
 }
 
-/// What stands beside the proof.
-fn proof(exchange: &Exchange<'_>, findings: &mut Findings) {
-    let version = exchange.apparent_version();
-    let authenticate = exchange.authenticate();
-    let (lm, nt) =
-        (authenticate.lm_challenge_response.bytes(), authenticate.nt_challenge_response.bytes());
+/// An LM response beside the NTLMv1 response. Without an LM hash, clients send the latter twice.
+pub(crate) fn lm_response(
+    version: Option<NtlmVersion>,
+    lm: &[u8],
+    nt: &[u8],
+    findings: &mut Findings,
+) {
     if version == Some(NtlmVersion::Ntlmv1) && lm.len() == 24 && lm != nt {
         let text = "beside the NTLMv1 response the client sent one made from the LM hash";
         findings.say(FindingCode::LmResponseSent, text);
@@ -224,8 +227,7 @@ pub(crate) fn version(explained: &Explained, findings: &mut Findings) {
 /// What the server said, beside what the secret shows.
 pub(crate) fn answer(explained: &Explained, findings: &mut Findings) {
     let status = explained.outcome.status.as_deref().unwrap_or_default();
-    // Carriers that know of guests say so in the status, the only text that is theirs to choose.
-    if explained.outcome.result == "accepted" && status.to_lowercase().contains("guest") {
+    if explained.outcome.guest {
         let name = account_text(&explained.account);
         findings.say(FindingCode::Guest, format!("{name} was let in as a guest"));
         return;

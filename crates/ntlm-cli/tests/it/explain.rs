@@ -270,6 +270,40 @@ fn a_picture_shows_one_exchange() {
     assert_eq!((none.code, none.out.as_str()), (2, ""));
 }
 
+/// The texts of a class in a picture, with where they begin.
+fn texts<'a>(svg: &'a str, class: &'a str) -> impl Iterator<Item = &'a str> {
+    let start = format!("<text class=\"{class}\"");
+    svg.match_indices(&start)
+        .map(|(at, _)| svg.get(at..).unwrap().split_once('>').unwrap().1.split('<').next().unwrap())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+#[test]
+fn every_exchange_can_be_drawn_and_fits_its_boxes() {
+    let accounts = accounts();
+    for file in crate::schema::captures() {
+        for secrets in [&["--secrets", &accounts][..], &[]] {
+            let mut arguments = vec!["explain", &file, "--exchange", "1", "--format", "svg"];
+            arguments.extend(secrets);
+            let svg = run(&arguments);
+            if svg.err.contains("no exchange to draw") {
+                continue;
+            }
+            assert!(svg.out.ends_with("</svg>\n"), "{file}: {}", svg.err);
+            let length = |text: &str| text.replace("&quot;", "'").chars().count();
+            assert!(texts(&svg.out, "mono formula").all(|text| length(text) <= 76), "{file}");
+            assert!(texts(&svg.out, "mono value").all(|text| length(text) <= 32), "{file}");
+            assert!(texts(&svg.out, "rule").all(|text| length(text) <= 140), "{file}");
+            assert!(texts(&svg.out, "rule dim").all(|text| length(text) <= 88), "{file}");
+            assert!(texts(&svg.out, "tagplace").all(|text| length(text) <= 32), "{file}");
+            arguments.splice(4.., ["--format", "html"]);
+            arguments.extend(secrets);
+            assert!(run(&arguments).out.ends_with("</html>\n"), "{file}");
+        }
+    }
+}
+
 #[test]
 fn hostile_names_are_shown_and_not_obeyed() {
     let folder = Folder::new("hostile");

@@ -200,7 +200,41 @@ fn every_example_in_help_runs() {
     assert!(count >= 14, "only {count} examples were found");
 }
 
+/// The commands of README, as they stand there.
+#[test]
+fn every_example_in_the_readme_runs() {
+    let readme = std::fs::read_to_string(crate::common::root().join("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut count = 0;
+    for block in blocks {
+        let block = block.replace("\\\n", " ").replace("cargo run --release --", "ntlm");
+        for line in block.lines().filter(|line| line.contains("ntlm ")) {
+            shell(line, &crate::common::root());
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "only {count} examples were found");
+}
+
+/// What README shows is what the program prints.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = std::fs::read_to_string(crate::common::root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = "testdata/captures/smbclient-smb3_11-sign-ntlmv2.pcap";
+    let mut command = ntlm(&["explain", file, "--secrets", "testdata/accounts.toml"]);
+    let printed = ran(command.env("COLUMNS", "92").output().unwrap()).out;
+    let mut rest = printed.lines();
+    for line in shown.lines().filter(|line| !line.starts_with('[')) {
+        assert!(rest.any(|printed| printed == line), "not printed, or not here: {line}");
+    }
+}
+
 fn run_in_shell(line: &str, folder: &Folder) {
+    shell(line, std::path::Path::new(&folder.path("")));
+}
+
+fn shell(line: &str, folder: &std::path::Path) {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_ntlm"));
     let path = format!(
         "{}:{}",
@@ -208,7 +242,7 @@ fn run_in_shell(line: &str, folder: &Folder) {
         std::env::var("PATH").unwrap_or_default()
     );
     let mut command = Command::new("sh");
-    command.args(["-c", line]).env("PATH", path).current_dir(folder.path(""));
+    command.args(["-c", line]).env("PATH", path).current_dir(folder);
     let output = command.output().unwrap();
     let code = output.status.code();
     assert!(code == Some(0), "{line}: {code:?} {}", String::from_utf8_lossy(&output.stderr));

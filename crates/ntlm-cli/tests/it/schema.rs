@@ -10,7 +10,8 @@ fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
-fn captures() -> Vec<String> {
+/// Every capture there is.
+pub(crate) fn captures() -> Vec<String> {
     let mut captures = Vec::new();
     for folder in ["captures", "captures/http"] {
         let entries = std::fs::read_dir(testdata(folder)).unwrap();

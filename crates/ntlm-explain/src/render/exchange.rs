@@ -106,9 +106,8 @@ fn flags(out: &mut String, explained: &Explained, layout: Layout) {
 fn messages(out: &mut String, explained: &Explained, layout: Layout) {
     section(out, "Messages", "offset, length, field, value", layout);
     for message in view::messages(explained) {
-        let frame = message.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
-        let (name, length) = (message.name, message.length);
-        let _ = writeln!(out, "  {HEADING}{name}{HEADING:#}  {length} bytes{frame}");
+        let (name, about) = (message.name, view::about(&message));
+        let _ = writeln!(out, "  {HEADING}{name}{HEADING:#}  {about}");
         for field in message.fields {
             let place = format!("  {:>6} {:>5}  ", field.offset, field.length);
             let blanks = "  ".repeat(field.depth);

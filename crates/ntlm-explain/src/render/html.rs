@@ -240,8 +240,7 @@ fn keys(out: &mut String, explained: &Explained) {
 
 fn place(input: &RungInput) -> Option<String> {
     let place = input.place.as_ref()?;
-    let end = place.offset + place.length;
-    Some(format!("{} = {} {}..{end}", input.name, place.message, place.offset))
+    Some(format!("{} = {}", input.name, view::place(place)))
 }
 
 fn value_and_formula(rung: &Rung) -> (String, String) {
@@ -291,13 +290,13 @@ fn flags(out: &mut String, explained: &Explained) {
 fn messages(out: &mut String, explained: &Explained) {
     out.push_str("<h3>Messages</h3>\n");
     for message in view::messages(explained) {
-        let frame = message.frame.map(|frame| format!(", frame {frame}")).unwrap_or_default();
         let _ = write!(
             out,
-            "<details open><summary>{} <span class=\"quiet\">{} bytes{frame}</span></summary>\n\
+            "<details open><summary>{} <span class=\"quiet\">{}</span></summary>\n\
              <div class=\"scroll\"><table class=\"fields\"><thead><tr><th>offset</th><th>length</th>\
              <th>field</th><th>value</th></tr></thead>\n<tbody>\n",
-            message.name, message.length,
+            message.name,
+            view::about(&message),
         );
         for field in message.fields {
             let _ = writeln!(
@@ -325,6 +324,7 @@ body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-app
 Roboto,'DejaVu Sans',sans-serif}
 main{max-width:1180px;margin:0 auto;padding:2rem 1.25rem 4rem}
 h1{font-size:1.6rem;margin:1rem 0 .2rem;overflow-wrap:anywhere}
+article+header{margin-top:4rem}
 h2{font-size:1.3rem;margin:0 0 .4rem;overflow-wrap:anywhere}
 h2 small{font-weight:400;font-size:.8em;color:var(--quiet)}
 h3{font-size:1.05rem;margin:1.8rem 0 .5rem}
@@ -363,14 +363,14 @@ figure{margin:0;overflow-x:auto;border:1px solid var(--line);border-radius:10px}
 figure svg{display:block;width:100%;min-width:760px;height:auto}
 details{margin:.6rem 0}summary{cursor:pointer;padding:.2rem 0}
 .scroll{overflow-x:auto}
-@media (max-width:900px){
+@media screen and (max-width:900px){
 .overview thead{display:none}
 .overview tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}
 .overview td{display:flex;gap:1rem;border:0;padding:.1rem 0}
 .overview td::before{content:attr(data-label);flex:0 0 6.5rem;color:var(--quiet);font-weight:400}
 .overview td:empty{display:none}
 }
-@media (max-width:640px){
+@media screen and (max-width:640px){
 .facts{grid-template-columns:repeat(2,minmax(0,1fr))}
 .flags td:last-child,.flags th:last-child{display:none}
 main{padding:1rem 1rem 3rem}
@@ -378,7 +378,8 @@ main{padding:1rem 1rem 3rem}
 @media print{
 :root{--bg:#fff;--fg:#000;--quiet:#444;--line:#bbb;--soft:#fff}
 body{font-size:10.5pt}main{max-width:none;padding:0}
-article{break-before:page;border:0}
+article{border:0;padding-top:0}article+article,article+header{break-before:page}
+.overview{font-size:.7rem}table{font-size:.75rem}
 figure{break-inside:avoid;border:0}figure svg{min-width:0;max-height:24cm}
 tr,.findings li,.facts{break-inside:avoid}h3,summary{break-after:avoid}
 a{color:inherit;text-decoration:none}

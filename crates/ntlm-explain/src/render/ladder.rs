@@ -59,8 +59,7 @@ fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
         .into_iter()
         .filter_map(|(_, input)| {
             let place = input.place.as_ref()?;
-            let end = place.offset + place.length;
-            Some(format!("{} = {} {}..{end}", input.name, place.message, place.offset))
+            Some(format!("{} = {}", input.name, view::place(place)))
         })
         .collect();
     if !places.is_empty() {

@@ -48,7 +48,7 @@ impl Row {
             },
             response: explained.response,
             mic: explained.mic,
-            answer: explained.outcome.result,
+            answer: view::answer_word(explained),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
         }

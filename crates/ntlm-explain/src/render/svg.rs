@@ -8,10 +8,9 @@ use super::html::escaped;
 use super::style::shortened;
 use super::view::{self, Group, Step};
 use crate::explained::Explained;
-use crate::ladder::{Place, Rung, RungInput, RungValue};
+use crate::ladder::{Rung, RungInput, RungValue};
 use ntlm::keys::{Input, KeyName};
 use std::fmt::Write;
-use textwrap::core::display_width;
 
 /// The ladder as a file of its own.
 #[must_use]
@@ -43,6 +42,8 @@ const LANES_APART: i32 = 18;
 /// Characters that fit on a line of a box: formulas, and rules in proportional type.
 const FORMULA: usize = 76;
 const RULE: usize = 88;
+/// And beside the longest name.
+const BESIDE: usize = 54;
 
 /// The colours, for a light page and a dark one. No variables: converters do not know them.
 pub(super) const STYLE: &str = "\
@@ -173,12 +174,6 @@ fn ladder(out: &mut String, groups: &[Group<'_>]) -> i32 {
 }
 
 fn lines(step: &Step<'_>) -> Lines {
-    let wrap = |text: &str, width: usize| -> Vec<String> {
-        let options =
-            textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
-        let lines = textwrap::wrap(text, options).into_iter();
-        lines.map(|line| line.replace('\u{a0}', " ")).collect()
-    };
     let rule = step.rule().map(|rule| wrap(&rule, RULE)).unwrap_or_default();
     match &step.rung.value {
         RungValue::Empty => Lines { formula: Vec::new(), rule: Vec::new(), note: empty(step.rung) },
@@ -196,16 +191,30 @@ fn lines(step: &Step<'_>) -> Lines {
     }
 }
 
+/// Why a key is left empty: beside its name where there is room.
 fn empty(rung: &Rung) -> Vec<String> {
     let condition = rung.rule.map(|rule| rule.doc().condition).unwrap_or_default();
-    vec![format!("none: {condition}")]
+    wrap(&format!("none: {condition}"), RULE)
+}
+
+fn is_beside(lines: &Lines) -> bool {
+    matches!(lines.note.as_slice(), [note] if note.chars().count() <= BESIDE)
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let options =
+        textwrap::Options::new(width).word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = textwrap::wrap(text, options).into_iter();
+    lines.map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
 fn height(step: &Step<'_>, lines: &Lines) -> i32 {
+    let heads = step.rungs().count();
     if step.is_empty() {
-        return count(step.rungs().count()) * LINE + 16;
+        let notes = if is_beside(lines) { 0 } else { lines.note.len() };
+        return count(heads + notes) * LINE + 16;
     }
-    let all = step.rungs().count() + lines.formula.len() + lines.rule.len() + lines.note.len();
+    let all = heads + lines.formula.len() + lines.rule.len() + lines.note.len();
     let tags = count(view::outside_inputs(step.rung).len());
     let tags = tags * (TAG_HEIGHT + TAG_GAP) - TAG_GAP;
     (count(all) * LINE + 18).max(tags)
@@ -237,12 +246,18 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
             (RungValue::Known(hex), _) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "mono value", hex);
             }
-            (RungValue::Empty, Some(note)) => {
+            (RungValue::Empty, Some(note)) if is_beside(lines) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "rule dim", note);
             }
             _ => {}
         }
         y += LINE;
+    }
+    if step.is_empty() && !is_beside(lines) {
+        for note in &lines.note {
+            line(out, (BOX_LEFT + PADDING, y), "rule dim", note);
+            y += LINE;
+        }
     }
     if !step.is_empty() {
         let formula = lines.formula.iter().map(|text| ("mono formula", text));
@@ -279,15 +294,11 @@ fn tags(out: &mut String, placed: &Placed<'_>) {
 }
 
 fn tag(input: Input, of: &RungInput) -> (&'static str, String, String) {
-    let place = |place: &Place| {
-        let end = place.offset + place.length;
-        format!("{} bytes {}..{end}", place.message.to_uppercase(), place.offset)
-    };
     let name = shortened(of.name, 25);
     match input {
         Input::Password => ("tag secret", "password".to_owned(), "known to both ends".to_owned()),
         Input::Nonce => ("tag", name, "random, drawn by the client".to_owned()),
-        _ => ("tag", name, of.place.as_ref().map(place).unwrap_or_default()),
+        _ => ("tag", name, of.place.as_ref().map(view::place).unwrap_or_default()),
     }
 }
 
@@ -393,7 +404,6 @@ fn line(out: &mut String, (x, y): (i32, i32), class: &str, text: &str) {
 }
 
 fn line_to(out: &mut String, (x, y): (i32, i32), class: &str, text: &str) {
-    debug_assert!(display_width(text) <= FORMULA, "the text of a box is wrapped");
     let text = escaped(text);
     let _ = write!(
         out,

@@ -1,10 +1,11 @@
 //! What text, HTML and pictures have in common: the exchange in words, the ladder in groups.
 
 use super::style::printable;
+use crate::carrier::{BareExchange, BareField};
 use crate::decoded::{Decoded, DecodedField};
 use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
-use crate::ladder::{Ladder, Rung, RungInput, RungValue};
+use crate::ladder::{Ladder, Place, Rung, RungInput, RungValue, hex};
 use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};
 use ntlm::keys::{Input, KeyName, SealingKeyRule};
 use ntlm::message::{
@@ -129,16 +130,20 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         "mismatch" => Tone::Bad,
         _ => Tone::Plain,
     };
+    let said = match explained.outcome.guest {
+        true => "accepted as a guest",
+        false => explained.outcome.result,
+    };
     let answer = match &explained.outcome.status {
-        Some(status) if !status.is_empty() => format!("{}: {status}", explained.outcome.result),
-        _ => explained.outcome.result.to_owned(),
+        Some(status) if !status.is_empty() => format!("{said}: {status}"),
+        _ => said.to_owned(),
     };
     let mut facts = vec![
         fact(tone(explained.response), "response", explained.response.text()),
         fact(tone(explained.mic), "MIC", explained.mic.text()),
         fact(bindings, "channel bindings", explained.channel_bindings),
         fact(Tone::Plain, "target name", explained.target_name.as_deref().unwrap_or("none")),
-        fact(answer_tone(explained.outcome.result), "server's answer", &answer),
+        fact(answer_tone(answer_word(explained)), "server's answer", &answer),
     ];
     if let Some(challenge) = &explained.server_challenge {
         facts.push(fact(Tone::Plain, "ServerChallenge", challenge));
@@ -152,8 +157,14 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
     facts
 }
 
-pub(super) fn answer_tone(result: &str) -> Tone {
-    match result {
+/// The answer in a word.
+pub(super) const fn answer_word(explained: &Explained) -> &'static str {
+    if explained.outcome.guest { "guest" } else { explained.outcome.result }
+}
+
+pub(super) fn answer_tone(word: &str) -> Tone {
+    match word {
+        "guest" => Tone::Warn,
         "accepted" => Tone::Good,
         "refused" => Tone::Bad,
         _ => Tone::Plain,
@@ -208,7 +219,8 @@ fn flags_of(kind: MessageType, bytes: &[u8]) -> Option<NegotiateFlags> {
 /// One message, with the fields that say something.
 pub(super) struct MessageView {
     pub(super) name: &'static str,
-    pub(super) length: usize,
+    /// `None` where the fields are those of a message that is not NTLM's.
+    pub(super) length: Option<usize>,
     pub(super) frame: Option<u64>,
     pub(super) fields: Vec<FieldView>,
 }
@@ -230,12 +242,65 @@ pub(super) fn messages(explained: &Explained) -> Vec<MessageView> {
         }
         MessageView {
             name: kind.name(),
-            length: seen.bytes.len(),
+            length: Some(seen.bytes.len()),
             frame: seen.origin.map(|origin| origin.frame),
             fields,
         }
     };
-    explained.found.messages().map(view).collect()
+    let bare = explained.found.bare.iter().flat_map(|bare| bare_messages(bare, explained));
+    explained.found.messages().map(view).chain(bare).collect()
+}
+
+/// The fields of SMB 1 that stand for messages.
+fn bare_messages(bare: &BareExchange, explained: &Explained) -> Vec<MessageView> {
+    let masked = explained.keys.is_redacted();
+    let bytes = |name: &str, field: &BareField, is_secret: bool| {
+        let value =
+            if masked && is_secret { "*".repeat(field.bytes.len() * 2) } else { hex(&field.bytes) };
+        let (name, offset, length) = (name.to_owned(), field.offset, field.bytes.len());
+        FieldView { name, offset, length, value, depth: 0 }
+    };
+    let name = |name: &str, field: &BareField, text: &str| {
+        let (name, value) = (name.to_owned(), printable(&format!("\"{text}\"")));
+        FieldView { name, offset: field.offset, length: field.bytes.len(), value, depth: 0 }
+    };
+    let message = |name, first: &BareField, fields: Vec<FieldView>| {
+        let fields = fields.into_iter().filter(|field| field.length > 0).collect();
+        MessageView { name, length: None, frame: Some(first.origin.frame), fields }
+    };
+    let challenge = bare.server_challenge.as_ref().map(|challenge| {
+        let fields = vec![bytes("ServerChallenge", challenge, false)];
+        message("SMB_COM_NEGOTIATE response", challenge, fields)
+    });
+    let setup = message(
+        "SMB_COM_SESSION_SETUP_ANDX request",
+        &bare.lm,
+        vec![
+            bytes("LmChallengeResponse", &bare.lm, true),
+            bytes("NtChallengeResponse", &bare.nt, true),
+            name("AccountName", &bare.user, &explained.account.user),
+            name("PrimaryDomain", &bare.domain, &explained.account.domain),
+        ],
+    );
+    challenge.into_iter().chain([setup]).collect()
+}
+
+/// Length and frame of a message, in words.
+pub(super) fn about(message: &MessageView) -> String {
+    let length = message.length.map(|length| format!("{length} bytes"));
+    let frame = message.frame.map(|frame| format!("frame {frame}"));
+    let parts: Vec<String> = length.into_iter().chain(frame).collect();
+    parts.join(", ")
+}
+
+/// Where an input stands, in a few words.
+pub(super) fn place(place: &Place) -> String {
+    let message = match place.message {
+        "smb_negotiate_response" => "SMB negotiate",
+        "smb_session_setup_request" => "SMB setup",
+        message => message,
+    };
+    format!("{message} {}..{}", place.offset, place.offset + place.length)
 }
 
 /// Descriptors only say where other fields are, and flags have a table of their own.
