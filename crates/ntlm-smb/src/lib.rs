@@ -4,10 +4,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod crypto;
 mod dialect;
 mod error;
+pub mod keys;
+mod secret;
 pub mod smb2;
 mod status;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod wire;
 
