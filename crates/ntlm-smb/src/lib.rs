@@ -12,6 +12,7 @@ pub mod keys;
 mod secret;
 mod signature_rule;
 mod signing;
+pub mod smb1;
 pub mod smb2;
 mod status;
 #[cfg(test)]

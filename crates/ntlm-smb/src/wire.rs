@@ -24,6 +24,19 @@ impl<'a> Part<'a> {
         Self { bytes, offset }
     }
 
+    /// `length` bytes of it.
+    pub(crate) fn slice(
+        &self,
+        start: usize,
+        length: usize,
+        field: &'static str,
+    ) -> Result<Self, DecodeError> {
+        let offset = self.offset.saturating_add(start);
+        let bytes = self.bytes.get(start..).and_then(|rest| rest.get(..length));
+        let error = DecodeError::new(DecodeErrorKind::Truncated, field, offset);
+        Ok(Self::at(bytes.ok_or(error)?, offset))
+    }
+
     /// The bytes.
     #[must_use]
     pub const fn bytes(&self) -> &'a [u8] {
