@@ -1,4 +1,10 @@
 //! Vectors and captures, through the public API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; a panic is how a test fails"
+)]
 
 mod captures;
 mod common;
