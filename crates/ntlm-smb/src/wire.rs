@@ -170,6 +170,18 @@ pub(crate) fn array_at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u
     bytes.get(offset..)?.first_chunk::<N>().copied()
 }
 
+/// The parts one after the other, which have `N` bytes together.
+pub(crate) fn concat<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut rest = bytes.as_mut_slice();
+    for part in parts {
+        let Some((place, behind)) = rest.split_at_mut_checked(part.len()) else { break };
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    bytes
+}
+
 /// A length field of a message to be encoded.
 pub(crate) fn length<T: TryFrom<usize>>(length: usize, field: &'static str) -> Result<T, TooLong> {
     T::try_from(length).map_err(|_| TooLong { field })

@@ -3,7 +3,7 @@
 use crate::error::DecodeError;
 use crate::status::NtStatus;
 use crate::transport::ProtocolId;
-use crate::wire::Reader;
+use crate::wire::{Reader, concat};
 use bitflags::bitflags;
 use core::fmt;
 use ntlm::wire::Span;
@@ -193,7 +193,7 @@ impl Header {
     /// The 32 bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; Self::LENGTH] {
-        let fields: [&[u8]; 12] = [
+        concat(&[
             &ProtocolId::Smb1.bytes(),
             &[self.command.0],
             &self.status.to_le_bytes(),
@@ -206,11 +206,7 @@ impl Header {
             &self.pid_low.to_le_bytes(),
             &self.uid.to_le_bytes(),
             &self.mid.to_le_bytes(),
-        ];
-        let mut bytes = [0; Self::LENGTH];
-        let fields = fields.into_iter().flatten();
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
-        bytes
+        ])
     }
 
     /// Whether it is a response.

@@ -3,7 +3,7 @@
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::status::NtStatus;
 use crate::transport::ProtocolId;
-use crate::wire::Reader;
+use crate::wire::{Reader, concat};
 use bitflags::bitflags;
 use core::fmt;
 use ntlm::keys::Direction;
@@ -228,7 +228,7 @@ impl Header {
             }
             HeaderId::Async { async_id } => async_id,
         };
-        let parts: [&[u8]; 12] = [
+        concat(&[
             &ProtocolId::Smb2.bytes(),
             &64_u16.to_le_bytes(),
             &self.credit_charge.to_le_bytes(),
@@ -241,11 +241,7 @@ impl Header {
             &id.to_le_bytes(),
             &self.session_id.to_le_bytes(),
             &self.signature,
-        ];
-        let mut bytes = [0; Self::LENGTH];
-        let fields = parts.into_iter().flatten();
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
-        bytes
+        ])
     }
 
     /// Whether it is a response.

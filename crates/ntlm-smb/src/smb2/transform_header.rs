@@ -2,7 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::transport::ProtocolId;
-use crate::wire::Reader;
+use crate::wire::{Reader, concat};
 use ntlm::wire::Span;
 
 /// SMB2 TRANSFORM_HEADER, 52 bytes (MS-SMB2 2.2.41).
@@ -53,28 +53,19 @@ impl TransformHeader {
     /// The 52 bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; Self::LENGTH] {
-        let fields: [&[u8]; 3] =
-            [&ProtocolId::Transform.bytes(), &self.signature, &self.authenticated()];
-        let mut bytes = [0; Self::LENGTH];
-        let fields = fields.into_iter().flatten();
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
-        bytes
+        concat(&[&ProtocolId::Transform.bytes(), &self.signature, &self.authenticated()])
     }
 
     /// The 32 bytes from Nonce to SessionId: what the tag covers besides the message.
     #[must_use]
     pub fn authenticated(&self) -> [u8; 32] {
-        let fields: [&[u8]; 5] = [
+        concat(&[
             &self.nonce,
             &self.original_message_size.to_le_bytes(),
             &self.reserved.to_le_bytes(),
             &self.flags.to_le_bytes(),
             &self.session_id.to_le_bytes(),
-        ];
-        let mut bytes = [0; 32];
-        let fields = fields.into_iter().flatten();
-        bytes.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
-        bytes
+        ])
     }
 }
 
