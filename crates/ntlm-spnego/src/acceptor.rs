@@ -327,9 +327,11 @@ impl Agreed {
             LogonOutcome::Account(account) => account,
             // There is no key that both ends have and nobody else. A guest does not know yet that it
             // is one, and may have sent a mechListMIC: it cannot be checked.
-            LogonOutcome::Guest(guest) => return Ok(done(AcceptedLogon::Guest(guest), None)),
+            LogonOutcome::Guest(guest) => {
+                return Ok(done(AcceptedLogon::Guest(guest), None, MechListMic::Absent));
+            }
             LogonOutcome::Anonymous(anonymous) => {
-                return Ok(done(AcceptedLogon::Anonymous(anonymous), None));
+                return Ok(done(AcceptedLogon::Anonymous(anonymous), None, MechListMic::Absent));
             }
         };
         let has_mic = account.mic() == Check::Valid;
@@ -339,7 +341,8 @@ impl Agreed {
             Some(received) => {
                 mic::check(&mut session, &self.list, received)?;
                 let ours = mic::make(&mut session, &self.list)?;
-                Ok(done(AcceptedLogon::Account(session), Some(ours)))
+                let proved = mic::proved(&session);
+                Ok(done(AcceptedLogon::Account(session), Some(ours), proved))
             }
             None if required => {
                 let ours = mic::make(&mut session, &self.list)?;
@@ -351,7 +354,7 @@ impl Agreed {
                 let awaited = MicAwaited { list: self.list, session };
                 Ok(go_on(reply.encode(), State::MicAwaited(awaited)))
             }
-            None => Ok(done(AcceptedLogon::Account(session), None)),
+            None => Ok(done(AcceptedLogon::Account(session), None, MechListMic::Absent)),
         }
     }
 }
@@ -371,20 +374,11 @@ impl MicAwaited {
         }
         let received = resp.mech_list_mic.ok_or(PeerError::MechListMicMissing)?;
         mic::check(&mut self.session, &self.list, received)?;
-        Ok(completed(AcceptedLogon::Account(self.session), None, MechListMic::Valid))
+        Ok(done(AcceptedLogon::Account(self.session), None, MechListMic::Valid))
     }
 }
 
-fn done(logon: AcceptedLogon, ours: Option<[u8; 16]>) -> AcceptorStep {
-    let mech_list_mic = if ours.is_some() { MechListMic::Valid } else { MechListMic::Absent };
-    completed(logon, ours, mech_list_mic)
-}
-
-fn completed(
-    logon: AcceptedLogon,
-    ours: Option<[u8; 16]>,
-    mech_list_mic: MechListMic,
-) -> AcceptorStep {
+fn done(logon: AcceptedLogon, ours: Option<[u8; 16]>, mech_list_mic: MechListMic) -> AcceptorStep {
     let reply = NegTokenResp {
         neg_state: Some(NegState::AcceptCompleted),
         mech_list_mic: ours.as_ref().map(<[u8; 16]>::as_slice),

@@ -418,7 +418,8 @@ impl MicNotSent {
         }
         match (resp.neg_state, received) {
             (Some(NegState::AcceptCompleted), Some(_)) => {
-                Ok(InitiatorStep::Done(account(self.session, MechListMic::Valid)))
+                let proved = mic::proved(&self.session);
+                Ok(InitiatorStep::Done(account(self.session, proved)))
             }
             (Some(NegState::AcceptCompleted), None) => {
                 Ok(InitiatorStep::Done(account(self.session, MechListMic::Absent)))

@@ -12,7 +12,8 @@ use ntlm::Session;
 pub enum MechListMic {
     /// The other end's mechListMIC holds: both saw the same list.
     Valid,
-    /// None came, and none is due: NTLM was the initiator's first choice.
+    /// None came, or one that proves nothing because signing was not negotiated; and none is due:
+    /// NTLM was the initiator's first choice.
     Absent,
     /// There was no list: raw NTLM.
     NoList,
@@ -39,6 +40,12 @@ impl Due {
     }
 }
 
+/// What a mechListMIC that holds comes to: without SIGN and SEAL every signature is the same 16 bytes
+/// (MS-NLMP 3.4.4.3), and pyspnego sends them.
+pub(crate) const fn proved(session: &Session) -> MechListMic {
+    if session.negotiate_flags().protects() { MechListMic::Valid } else { MechListMic::Absent }
+}
+
 /// Signs the list.
 pub(crate) fn make(session: &mut Session, list: &MechTypeList<'_>) -> Result<[u8; 16], PeerError> {
     with_rc4_set_back(session, |session| session.sign(list.as_bytes()))
@@ -57,10 +64,6 @@ fn with_rc4_set_back<T>(
     session: &mut Session,
     operation: impl FnOnce(&mut Session) -> Result<T, ntlm::SessionError>,
 ) -> Result<T, PeerError> {
-    // Without SIGN and SEAL a signature is 16 fixed bytes, which prove nothing.
-    if !session.negotiate_flags().protects() {
-        return Err(PeerError::NoIntegrity);
-    }
     let rc4 = session.save_rc4();
     let result = operation(session);
     session.restore_rc4(rc4);

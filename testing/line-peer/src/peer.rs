@@ -12,7 +12,7 @@ use ntlm::{
 use ntlm_accounts::{Accounts, Format};
 use ntlm_spnego::{
     AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, InitiatedLogon, Initiator,
-    InitiatorConfig, InitiatorStep, mechanism,
+    InitiatorConfig, InitiatorStep, MechListMic, mechanism,
 };
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -50,7 +50,7 @@ enum State {
     InitiatorStart(Box<InitiatorConfig>, Box<Credential>),
     InitiatorWaits(Box<Initiator>, Box<Credential>),
     AcceptorWaits(Box<Acceptor>),
-    Done(Box<Session>),
+    Done(Box<Session>, Option<MechListMic>),
     Failed,
 }
 
@@ -131,7 +131,7 @@ impl Peer {
                 let (token, established) = client
                     .respond(token, &credential, fresh()?)
                     .map_err(|error| Refused::new("ClientError", error))?;
-                (State::Done(Box::new(established.into_session())), token)
+                (State::Done(Box::new(established.into_session()), None), token)
             }
             State::ServerStart(server) => {
                 let (token, challenged) = server
@@ -144,7 +144,7 @@ impl Peer {
                 let request = request.map_err(|error| Refused::new("PeerError", error))?;
                 let account = self.judge(request)?.into_account();
                 let account = account.ok_or_else(no_account)?;
-                (State::Done(Box::new(account.into_session())), Vec::new())
+                (State::Done(Box::new(account.into_session()), None), Vec::new())
             }
             State::InitiatorStart(config, credential) => {
                 let (token, initiator) = Initiator::start(*config);
@@ -164,11 +164,11 @@ impl Peer {
                 };
                 acceptor_state(step)?
             }
-            State::Done(_) => return Err(Refused::new("Misuse", "already complete")),
+            State::Done(..) => return Err(Refused::new("Misuse", "already complete")),
             State::Failed => return Err(Refused::new("Misuse", "failed before")),
         };
         self.state = state;
-        Ok((token, matches!(self.state, State::Done(_))))
+        Ok((token, matches!(self.state, State::Done(..))))
     }
 
     fn judge(&mut self, request: LogonRequest) -> Result<LogonOutcome, Refused> {
@@ -211,9 +211,9 @@ impl Peer {
     }
 
     pub(crate) fn info(&self) -> Value {
-        let session = match &self.state {
-            State::Done(session) => Some(session),
-            _ => None,
+        let (session, mech_list_mic) = match &self.state {
+            State::Done(session, mech_list_mic) => (Some(session), *mech_list_mic),
+            _ => (None, None),
         };
         let key = session.and_then(|session| session.exported_session_key());
         json!({
@@ -225,12 +225,17 @@ impl Peer {
             }),
             "neg_flags": session.map(|session| session.negotiate_flags().bits()),
             "client": self.client,
+            "mech_list_mic": mech_list_mic.map(|mic| match mic {
+                MechListMic::Valid => "valid",
+                MechListMic::Absent => "absent",
+                MechListMic::NoList => "no list",
+            }),
         })
     }
 
     fn session(&mut self) -> Result<&mut Session, Refused> {
         match &mut self.state {
-            State::Done(session) => Ok(session),
+            State::Done(session, _) => Ok(session),
             _ => Err(Refused::new("Misuse", "not complete")),
         }
     }
@@ -256,7 +261,9 @@ fn initiator_step(
         }
         InitiatorStep::Done(initiated) => {
             return match initiated.logon {
-                InitiatedLogon::Account(session) => Ok((State::Done(session), Vec::new())),
+                InitiatedLogon::Account(session) => {
+                    Ok((State::Done(session, Some(initiated.mech_list_mic)), Vec::new()))
+                }
                 InitiatedLogon::Anonymous(_) => Err(no_account()),
             };
         }
@@ -271,7 +278,9 @@ fn acceptor_state(step: AcceptorStep) -> Result<(State, Vec<u8>), Refused> {
             Ok((State::AcceptorWaits(Box::new(acceptor)), token))
         }
         AcceptorStep::Done(accepted) => match accepted.logon {
-            AcceptedLogon::Account(session) => Ok((State::Done(session), accepted.token)),
+            AcceptedLogon::Account(session) => {
+                Ok((State::Done(session, Some(accepted.mech_list_mic)), accepted.token))
+            }
             AcceptedLogon::Guest(_) | AcceptedLogon::Anonymous(_) => Err(no_account()),
         },
         AcceptorStep::Foreign { mech, .. } => Err(Refused::new("Foreign", mech)),
