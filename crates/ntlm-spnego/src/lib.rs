@@ -55,6 +55,8 @@ pub mod mechanism;
 mod mic;
 mod neg_state;
 mod raw;
+#[cfg(test)]
+mod test_vectors;
 mod token;
 
 pub use acceptor::{Accepted, AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, Waiting};
