@@ -4,9 +4,12 @@ mod args;
 mod decode;
 mod explain;
 mod failure;
+mod input;
 mod keys;
+mod report;
 mod screen;
 mod secrets;
+mod select;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -15,6 +18,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    screen::colour(args.color);
     let result = match args.command {
         Command::Keys(args) => keys::run(&args),
         Command::Decode(args) => decode::run(&args),
