@@ -137,6 +137,7 @@ fn signatures_without_extended_session_security_agree_too() {
         insecure_accept_ntlmv1: true,
         insecure_accept_lm: true,
         require_128_bit: false,
+        require_extended_session_security: false,
         ..ServerPolicy::default()
     };
     let server = Server::new(ServerConfig { policy, ..server_config() }).unwrap();

@@ -123,7 +123,7 @@ fn assert_keys(input: &Value, negotiate: &[u8], challenge: &[u8], authenticate: 
     let password = Password::from(input["password"].as_str().unwrap());
     let secret = AccountSecret::from_password(&password, CodePage::Cp437);
     let proof = exchange.prove(&secret).unwrap();
-    let keys = exchange.keys(KeySource::Secret { secret: &secret, proof }).unwrap();
+    let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
     assert_eq!(
         keys.exported_session_key().expose().to_vec(),
         unhex(&input["exported_session_key"])
