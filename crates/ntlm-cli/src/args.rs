@@ -135,7 +135,7 @@ Examples:
   NTLM_PASSWORD=Password ntlm keys --user 'Domain\\User' --version ntlmv2 --flags e28a8233 \\
       --server-challenge 0123456789abcdef --client-challenge aaaaaaaaaaaaaaaa --time 0 \\
       --random-session-key 55555555555555555555555555555555 \\
-      --target-info 02000c0044006f006d00610069006e0001000c00530065007200760065007200000000000000
+      --target-info 02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000
       the ladder of the specification's example (MS-NLMP 4.2.4), from typed values
   ntlm keys --exported-session-key 55555555555555555555555555555555 --flags e28a8233 \\
       --version ntlmv2

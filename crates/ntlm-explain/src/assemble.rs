@@ -125,6 +125,17 @@ impl FoundExchange {
             && origins(after).all(|after| after >= origin)
     }
 
+    /// Whether a message that is told now comes next, whatever the frames: they may have been
+    /// recorded out of order, which the flow has mended.
+    fn awaits(&self, kind: MessageType) -> bool {
+        let next = match kind {
+            MessageType::Negotiate => false,
+            MessageType::Challenge => self.negotiate.is_some() && self.challenge.is_none(),
+            MessageType::Authenticate => self.challenge.is_some(),
+        };
+        next && self.authenticate.is_none() && self.bare.is_none()
+    }
+
     fn size(&self) -> usize {
         let bare = self.bare.as_ref().map_or(0, |bare| bare.lm.bytes.len() + bare.nt.bytes.len());
         self.messages().map(|(_, seen)| seen.bytes.len()).sum::<usize>() + bare
@@ -197,16 +208,18 @@ impl Assembler {
             MessageType::Challenge => sighting.direction.opposite(),
             MessageType::Negotiate | MessageType::Authenticate => sighting.direction,
         };
-        // One direction may be told late, when it waited for bytes that never came. So what counts
-        // is the order of the frames.
+        // One direction may be told late, when it waited for bytes that never came. So the order of
+        // the frames counts first, then the order in which messages are told.
         let origin = sighting.origin;
         let fits = |found: &FoundExchange| found.has_place(kind, origin);
         let at = match kind {
-            MessageType::Negotiate | MessageType::Challenge => {
-                self.find(conversation, client, fits)
-            }
+            MessageType::Negotiate => self.find(conversation, client, fits),
+            MessageType::Challenge => self
+                .find(conversation, client, fits)
+                .or_else(|| self.find(conversation, client, |found| found.awaits(kind))),
             MessageType::Authenticate => self
                 .find(conversation, client, |found| found.challenge.is_some() && fits(found))
+                .or_else(|| self.find(conversation, client, |found| found.awaits(kind)))
                 .or_else(|| self.find(conversation, client, fits)),
         };
         let at = at.unwrap_or_else(|| {

@@ -174,7 +174,7 @@ impl Places<'_> {
                 Self::Bare(bare) => {
                     let field = bare.server_challenge.as_ref()?;
                     let (frame, offset) = (Some(field.origin.frame), field.offset);
-                    let message = "smb_com_negotiate response";
+                    let message = "smb_negotiate_response";
                     Some(Place { message, frame, offset, length: field.bytes.len() })
                 }
             },
@@ -207,7 +207,7 @@ impl Places<'_> {
                     _ => return None,
                 };
                 let span = Span { offset: field.offset, length: field.bytes.len() };
-                ("smb_com_session_setup_andx request", Some(field.origin.frame), span)
+                ("smb_session_setup_request", Some(field.origin.frame), span)
             }
         };
         let rest = span.length.checked_sub(skip)?;

@@ -16,7 +16,7 @@ pub struct FlowReader {
 }
 
 /// With fewer bytes than this, the first ones are not judged.
-const ENOUGH: usize = 12;
+const ENOUGH: usize = 16;
 
 impl Default for FlowReader {
     fn default() -> Self {

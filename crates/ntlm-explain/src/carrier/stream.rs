@@ -45,7 +45,7 @@ impl Stream {
             start: 0,
             skip: 0,
             search_skipped: true,
-            in_step: false,
+            in_step: true,
             search: Search::default(),
             origins: Origins::default(),
             last: None,

@@ -7,7 +7,6 @@ use ntlm::message::{NegotiateMessage, NtChallengeResponse};
 use ntlm::text::CodePage;
 use ntlm_accounts::Accounts;
 use ntlm_explain::Explained;
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -97,7 +96,10 @@ fn compare(capture: &Path, tally: &mut Tally) {
             tally.wrong.push(format!("{name}: only we have {line}"));
         }
     }
-    assert_eq!(ours.len(), ours_set.len(), "{name}: a message was found twice");
+    // Lines of HTTP have no frame, and several connections may say the same.
+    let framed = |line: &&String| !line.starts_with("http ");
+    let (all, once) = (ours.iter().filter(framed), ours_set.iter().filter(framed));
+    assert_eq!(all.count(), once.count(), "{name}: a message was found twice");
     tally.facts += theirs.len();
 }
 

@@ -1,7 +1,5 @@
 //! The built program, run.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
-
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

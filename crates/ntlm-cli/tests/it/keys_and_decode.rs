@@ -1,8 +1,6 @@
 //! `ntlm keys` and `ntlm decode` as people run them, and every example that help gives.
 
-mod common;
-
-use common::{Folder, accounts, capture, ntlm, ran, run, run_with_input};
+use crate::common::{Folder, accounts, capture, ntlm, ran, run, run_with_input};
 use serde_json::Value;
 use std::process::Command;
 
@@ -10,12 +8,21 @@ const NEGOTIATE: &str = "TlRMTVNTUAABAAAAl4II4gAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw=
 
 /// The messages of MS-NLMP 4.2.4.3, and the values of that section.
 const TARGET_INFO: &str =
-    "02000c0044006f006d00610069006e0001000c00530065007200760065007200000000000000";
+    "02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000";
 
 fn published(version: &str, more: &[&str]) -> Value {
     let mut arguments = vec![
-        "keys", "--json", "--user", "Domain\\User", "--version", version, "--server-challenge",
-        "0123456789abcdef", "--client-challenge", "aaaaaaaaaaaaaaaa", "--random-session-key",
+        "keys",
+        "--json",
+        "--user",
+        "Domain\\User",
+        "--version",
+        version,
+        "--server-challenge",
+        "0123456789abcdef",
+        "--client-challenge",
+        "aaaaaaaaaaaaaaaa",
+        "--random-session-key",
         "55555555555555555555555555555555",
     ];
     arguments.extend(more);
@@ -62,12 +69,26 @@ fn redacted_typed_values_show_no_key() {
 
 #[test]
 fn a_password_is_never_guessed() {
-    let arguments =
-        ["keys", "--user", "u", "--version", "ntlmv1", "--flags", "e2028233", "--server-challenge",
-         "0123456789abcdef", "--client-challenge", "aaaaaaaaaaaaaaaa"];
+    let arguments = [
+        "keys",
+        "--user",
+        "u",
+        "--version",
+        "ntlmv1",
+        "--flags",
+        "e2028233",
+        "--server-challenge",
+        "0123456789abcdef",
+        "--client-challenge",
+        "aaaaaaaaaaaaaaaa",
+    ];
     let ran = run(&arguments);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("NTLM_PASSWORD") || ran.err.contains("random-session-key"), "{}", ran.err);
+    assert!(
+        ran.err.contains("NTLM_PASSWORD") || ran.err.contains("random-session-key"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -99,7 +120,9 @@ fn a_message_is_decoded_in_every_form_people_have() {
     let text = folder.write("text.b64", format!("{NEGOTIATE}\n"));
     let header = format!("Authorization: NTLM {NEGOTIATE}");
     let spnego = spnego(&bytes);
-    for form in [NEGOTIATE, &hex, &spaced.join(" "), &spaced.join(":"), &header, &raw, &text, &spnego] {
+    for form in
+        [NEGOTIATE, &hex, &spaced.join(" "), &spaced.join(":"), &header, &raw, &text, &spnego]
+    {
         let ran = run(&["decode", form, "--json"]);
         assert_eq!(ran.code, 0, "{form}: {}", ran.err);
         let json: Value = serde_json::from_str(&ran.out).unwrap();
@@ -135,7 +158,7 @@ fn every_prefix_of_a_message_is_survived() {
 #[test]
 fn the_reference_table_is_the_published_page() {
     let ran = run(&["keys", "--table", "--markdown"]);
-    let page = std::fs::read_to_string(common::root().join("docs/keys.md")).unwrap();
+    let page = std::fs::read_to_string(crate::common::root().join("docs/keys.md")).unwrap();
     assert_eq!(ran.out, page, "cargo xtask docs");
     assert_eq!(run(&["keys", "--table"]).code, 0);
 }
@@ -148,15 +171,19 @@ fn every_example_in_help_runs() {
         std::fs::copy(capture("smbclient-smb3_11-sign-ntlmv2"), folder.path(name)).unwrap();
     }
     std::fs::copy(accounts(), folder.path("accounts.toml")).unwrap();
-    let messages = common::testdata("captures/http/ntlm-get.pcap");
+    let messages = crate::common::testdata("captures/http/ntlm-get.pcap");
     let [negotiate, challenge, authenticate] = tokens(&std::fs::read(messages).unwrap());
     folder.write("negotiate.b64", &negotiate);
     folder.write("challenge.b64", &challenge);
     folder.write("authenticate.b64", &authenticate);
     folder.write("tokens.txt", format!("{negotiate}\n{challenge}\n"));
     let mut count = 0;
-    for command in [&["--help"][..], &["keys", "--help"], &["decode", "--help"], &["explain", "--help"]] {
-        let help = run(command).out.replace("\\\n", " ");
+    for command in
+        [&["--help"][..], &["keys", "--help"], &["decode", "--help"], &["explain", "--help"]]
+    {
+        let help = run(command).out;
+        let continued: Vec<&str> = help.split("\\\n").map(|part| part.trim_start()).collect();
+        let help = continued.join(" ");
         for line in help.lines().map(str::trim) {
             let line = line.split("   ").next().unwrap_or_default();
             if !line.starts_with("ntlm ") && !line.starts_with("NTLM_PASSWORD=") {
@@ -193,7 +220,7 @@ fn tokens(capture: &[u8]) -> [String; 3] {
     let token = |start: &str| {
         let at = text.find(start).unwrap();
         let end = |c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c));
-        text[at..].split(end).next().unwrap().to_owned()
+        text.get(at..).unwrap().split(end).next().unwrap().to_owned()
     };
     [token("TlRMTVNTUAAB"), token("TlRMTVNTUAAC"), token("TlRMTVNTUAAD")]
 }

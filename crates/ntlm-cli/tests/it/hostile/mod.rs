@@ -11,9 +11,8 @@ pub(crate) fn capture(user: &str, workstation: &str, domain: &str) -> Vec<u8> {
     let negotiate = base64(&message(1, &[], &[0x97, 0x82, 0x08, 0xe2]));
     let challenge = base64(&challenge());
     let authenticate = base64(&authenticate(user, workstation, domain));
-    let request = |token: &str| {
-        format!("GET / HTTP/1.1\r\nHost: web\r\nAuthorization: NTLM {token}\r\n\r\n")
-    };
+    let request =
+        |token: &str| format!("GET / HTTP/1.1\r\nHost: web\r\nAuthorization: NTLM {token}\r\n\r\n");
     let refusal = format!(
         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM {challenge}\r\nContent-Length: 0\r\n\r\n"
     );

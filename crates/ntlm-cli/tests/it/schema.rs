@@ -1,8 +1,6 @@
 //! The JSON of `explain` against its published schema.
 
-mod common;
-
-use common::{accounts, root, run, testdata};
+use crate::common::{accounts, root, run, testdata};
 use serde_json::Value;
 
 fn schema() -> jsonschema::Validator {
@@ -37,9 +35,11 @@ fn check(extra: &[&str]) -> usize {
         arguments.extend(some.iter().map(String::as_str));
         let ran = run(&arguments);
         let json: Value = serde_json::from_str(&ran.out).expect("one JSON document");
-        for error in schema.iter_errors(&json) {
-            panic!("{}: {error}", error.instance_path());
-        }
+        let errors: Vec<String> = schema
+            .iter_errors(&json)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
         let captures = json["captures"].as_array().unwrap();
         count +=
             captures.iter().map(|one| one["exchanges"].as_array().unwrap().len()).sum::<usize>();

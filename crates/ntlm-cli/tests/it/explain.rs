@@ -1,9 +1,6 @@
 //! `ntlm explain` as people run it: exit codes, forms, filters, and input that means harm.
 
-mod common;
-mod hostile;
-
-use common::{Folder, accounts, capture, ntlm, ran, run, run_with_input, testdata};
+use crate::common::{Folder, accounts, capture, ntlm, ran, run, run_with_input, testdata};
 use serde_json::Value;
 use std::io::Read;
 use std::process::Stdio;
@@ -13,7 +10,7 @@ const V1: &str = "smbclient-smb2_10-sign-ntlmv1";
 const WRONG: &str = "smbclient-smb2_10-wrongpassword";
 const FOUR: &str = "rpcclient-np-seal";
 
-fn explain(captures: &[&str], more: &[&str]) -> common::Ran {
+fn explain(captures: &[&str], more: &[&str]) -> crate::common::Ran {
     let accounts = accounts();
     let captures: Vec<String> = captures.iter().map(|name| capture(name)).collect();
     let mut arguments = vec!["explain", "--secrets", &accounts];
@@ -26,7 +23,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-fn ids(ran: &common::Ran) -> Vec<u64> {
+fn ids(ran: &crate::common::Ran) -> Vec<u64> {
     let json = json(&ran.out);
     let exchanges = json["captures"][0]["exchanges"].as_array().unwrap().clone();
     exchanges.iter().map(|exchange| exchange["id"].as_u64().unwrap()).collect()
@@ -176,7 +173,11 @@ fn filters_choose_exchanges_and_keep_their_numbers() {
         ("--with-version", "ntlmv2", "ntlmv1"),
         ("--verdict", "valid", "invalid"),
     ] {
-        assert_eq!(ids(&explain(&[FOUR], &["--json", option, fits])), [1, 2, 3, 4], "{option} {fits}");
+        assert_eq!(
+            ids(&explain(&[FOUR], &["--json", option, fits])),
+            [1, 2, 3, 4],
+            "{option} {fits}"
+        );
         let none = explain(&[FOUR], &["--json", option, does_not]);
         assert_eq!(ids(&none), [0; 0], "{option} {does_not}");
     }
@@ -273,7 +274,8 @@ fn a_picture_shows_one_exchange() {
 fn hostile_names_are_shown_and_not_obeyed() {
     let folder = Folder::new("hostile");
     let user = "eve\x1b[2J\x07\r\n\u{202e}<script>alert(1)</script>&\"'\u{9b}31m";
-    let file = folder.write("hostile.pcap", hostile::capture(user, "WS\x1b]0;x\x07<b>", "D\n<i>"));
+    let file =
+        folder.write("hostile.pcap", crate::hostile::capture(user, "WS\x1b]0;x\x07<b>", "D\n<i>"));
     for more in [&[][..], &["--brief"], &["--only-findings"]] {
         let mut arguments = vec!["explain", &file];
         arguments.extend(more);
@@ -287,7 +289,9 @@ fn hostile_names_are_shown_and_not_obeyed() {
     for format in ["html", "svg"] {
         let ran = run(&["explain", &file, "--format", format]);
         assert_eq!(ran.code, 0, "{}", ran.err);
-        assert!(!ran.out.contains("<script") && !ran.out.contains("<b>W") && !ran.out.contains("<i>"));
+        assert!(
+            !ran.out.contains("<script") && !ran.out.contains("<b>W") && !ran.out.contains("<i>")
+        );
         assert!(ran.out.contains("&lt;script&gt;"), "{format}");
         assert!(!ran.out.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'));
     }
@@ -302,7 +306,7 @@ fn hostile_names_are_shown_and_not_obeyed() {
 fn findings_are_listed_with_what_to_do() {
     let ran = run(&["explain", "--list-findings"]);
     assert_eq!(ran.code, 0);
-    let page = std::fs::read_to_string(common::root().join("docs/findings.md")).unwrap();
+    let page = std::fs::read_to_string(crate::common::root().join("docs/findings.md")).unwrap();
     assert_eq!(ran.out, page, "cargo xtask docs");
 }
 
