@@ -2,14 +2,16 @@
 
 use crate::Outcome;
 use crate::process::{LONG, cargo, run as execute};
-use crate::workspace::{root, target_dir};
+use crate::workspace::target_dir;
 
-/// Builds and runs bench/ with the given options.
+/// Builds bench/, runs the clock with the given options, and counts allocations.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    if !root().join("bench/Cargo.toml").exists() {
-        return Err("there is no bench/ yet".to_owned());
+    for (program, arguments) in [("speed", arguments), ("allocations", &[])] {
+        let words = "run --release --quiet --manifest-path bench/Cargo.toml --bin";
+        let mut command = cargo(words);
+        command.args([program, "--"]).args(arguments);
+        execute(command.env("CARGO_TARGET_DIR", target_dir().join("bench")), LONG)?;
+        println!();
     }
-    let mut command = cargo("run --release --manifest-path bench/Cargo.toml --");
-    command.args(arguments).env("CARGO_TARGET_DIR", target_dir().join("bench"));
-    execute(&mut command, LONG)
+    Ok(())
 }

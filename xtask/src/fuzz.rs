@@ -120,6 +120,8 @@ fn one(programs: &Path, target: &str, seconds: Option<u64>) -> Result<String, St
     let corpus = root().join("fuzz/corpus").join(target);
     let regress = root().join("testdata/regress").join(target);
     let seeds = folder().join("seeds").join(target);
+    // Of a target that once had others, those are still there.
+    let _ = fs::remove_dir_all(&seeds);
     for folder in [&corpus, &regress, &seeds] {
         fs::create_dir_all(folder).map_err(describe)?;
     }

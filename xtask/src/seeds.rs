@@ -13,29 +13,75 @@ const LONGEST: usize = 16 * 1024;
 pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
     match target {
         "negotiate" => messages(1),
-        "challenge" => messages(2),
+        "challenge" | "client" => messages(2),
         "authenticate" => messages(3),
+        "exchange" | "server" => exchanges(),
+        "signature" => of_length(16),
+        // Every byte is looked up many times over, so long texts are slow.
+        "text" => hex_strings().into_iter().filter(|bytes| bytes.len() <= 64).collect(),
+        "session_unseal" => of_length(16).into_iter().map(|it| under_usual_flags(&it)).collect(),
         "der" | "certificate" => {
-            hex_strings().into_iter().filter(|bytes| bytes.starts_with(&[0x30])).collect()
+            let strings = hex_strings().into_iter().filter(|bytes| bytes.starts_with(&[0x30]));
+            strings.chain(contents(&["der"])).collect()
         }
         "capture" | "explain" => contents(&["pcap", "pcapng"]),
-        "accounts" => contents(&["toml"]),
+        "accounts" => {
+            let data = root().join("crates/ntlm-accounts/tests/data");
+            let others = files(&data).into_iter().filter_map(|path| fs::read(path).ok());
+            contents(&["toml"]).into_iter().chain(others).collect()
+        }
         _ => hex_strings(),
     }
 }
 
 fn messages(message_type: u8) -> BTreeSet<Vec<u8>> {
-    let start = [b"NTLMSSP\0".as_slice(), &[message_type, 0, 0, 0]].concat();
-    hex_strings().into_iter().filter(|bytes| bytes.starts_with(&start)).collect()
+    hex_strings().into_iter().filter(|bytes| is_message(bytes, message_type)).collect()
+}
+
+fn is_message(bytes: &[u8], message_type: u8) -> bool {
+    bytes.strip_prefix(b"NTLMSSP\0").is_some_and(|rest| rest.starts_with(&[message_type, 0, 0, 0]))
+}
+
+/// Every AUTHENTICATE with the messages that stand before it in its file, as `split` of
+/// fuzz/src/decoders.rs takes them apart.
+fn exchanges() -> BTreeSet<Vec<u8>> {
+    let mut exchanges = BTreeSet::new();
+    for text in contents(&["json"]) {
+        let (mut negotiate, mut challenge) = (Vec::new(), Vec::new());
+        for string in strings_of(&text) {
+            if is_message(&string, 1) {
+                negotiate = string;
+            } else if is_message(&string, 2) {
+                challenge = string;
+            } else if is_message(&string, 3) {
+                let lengths = [negotiate.len(), challenge.len()];
+                let lengths =
+                    lengths.map(|length| u16::try_from(length).unwrap_or(0).to_le_bytes());
+                exchanges
+                    .insert([lengths.as_flattened(), &negotiate, &challenge, &string].concat());
+            }
+        }
+    }
+    exchanges
+}
+
+fn of_length(length: usize) -> BTreeSet<Vec<u8>> {
+    hex_strings().into_iter().filter(|bytes| bytes.len() == length).collect()
+}
+
+/// A signature as the target `session_unseal` takes it: flags, length, signature, message.
+fn under_usual_flags(signature: &[u8]) -> Vec<u8> {
+    [0xe208_8235_u32.to_le_bytes().as_slice(), &[16], signature, b"a short message"].concat()
 }
 
 fn hex_strings() -> BTreeSet<Vec<u8>> {
-    let texts = contents(&["json"]).into_iter();
-    let strings = texts.flat_map(|text| {
-        let text = String::from_utf8_lossy(&text).into_owned();
-        text.split('"').filter_map(bytes_of_hex).collect::<Vec<_>>()
-    });
+    let strings = contents(&["json"]).into_iter().flat_map(|text| strings_of(&text));
     strings.filter(|bytes| bytes.len() >= 2 && bytes.len() <= LONGEST).collect()
+}
+
+/// The hexadecimal strings of a JSON file, in order.
+fn strings_of(text: &[u8]) -> Vec<Vec<u8>> {
+    String::from_utf8_lossy(text).split('"').filter_map(bytes_of_hex).collect()
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
@@ -80,7 +126,17 @@ mod tests {
 
     #[test]
     fn every_kind_of_seed_is_there() {
-        for target in ["negotiate", "challenge", "authenticate", "der", "capture", "accounts"] {
+        for target in [
+            "negotiate",
+            "challenge",
+            "authenticate",
+            "exchange",
+            "signature",
+            "der",
+            "capture",
+            "accounts",
+            "text",
+        ] {
             assert!(!seeds_of(target).is_empty(), "{target}");
         }
     }

@@ -11,19 +11,21 @@ const CARGO_DENY: &str = "0.20.2";
 
 /// Installs everything; quick when all is there.
 pub(crate) fn setup() -> Outcome {
-    cpp_compiler()?;
+    // libFuzzer is C++; tests compare what we read with what tshark reads.
+    package("g++", "c++")?;
+    package("tshark", "tshark")?;
     peers::install().map(drop)?;
     cargo_deny()
 }
 
-/// libFuzzer is C++.
-fn cpp_compiler() -> Outcome {
-    if output(program("c++").arg("--version"), SHORT).is_ok() {
+/// Installs a Debian package unless its program is there.
+fn package(name: &str, command: &str) -> Outcome {
+    if output(program(command).arg("--version"), SHORT).is_ok() {
         return Ok(());
     }
     let limit = Duration::from_secs(600);
     let mut install = program("apt-get");
-    install.args(["install", "-y", "-qq", "--no-install-recommends", "g++"]);
+    install.args(["install", "-y", "-qq", "--no-install-recommends", name]);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     if run(&mut install, limit).is_err() {
         run(program("apt-get").args(["update", "-qq"]), limit)?;

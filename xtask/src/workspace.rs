@@ -17,11 +17,6 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
-/// Whether this is a CI run, where nothing may be skipped.
-pub(crate) fn is_ci() -> bool {
-    env::var_os("CI").is_some_and(|value| value == "true")
-}
-
 /// The names in a folder with the given extension, without it, sorted; none if there is no folder.
 pub(crate) fn stems(folder: &Path, extension: &str) -> Vec<String> {
     let Ok(entries) = folder.read_dir() else { return Vec::new() };

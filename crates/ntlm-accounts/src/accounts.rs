@@ -1,7 +1,7 @@
 //! The accounts of all texts, and the rule that finds one.
 
 use crate::account::{Account, Origin, Secret};
-use crate::error::{AccountsError, Ambiguous};
+use crate::error::{AccountsError, Ambiguous, FieldDefect};
 use crate::format::Format;
 use crate::read::Reading;
 use crate::{smbpasswd, toml, user_file};
@@ -67,20 +67,32 @@ impl Accounts {
 
     /// Adds one account whose secret came by another way than a text. An empty domain fits every
     /// domain. `label` says where it came from, for errors.
+    ///
+    /// # Errors
+    ///
+    /// An empty user name, or one account too many.
     pub fn add_secret(
         &mut self,
         label: &str,
         user: Utf16String,
         domain: Utf16String,
         secret: AccountSecret,
-    ) {
+    ) -> Result<(), AccountsError> {
+        let origin = Origin { label: label.into(), line: 1 };
+        if user.is_empty() {
+            return Err(AccountsError::Field { origin, field: "user", defect: FieldDefect::Empty });
+        }
+        if self.accounts.len() >= Self::MAX_ACCOUNTS {
+            return Err(AccountsError::TooManyAccounts { origin });
+        }
         self.push(Account {
             user,
             domain: Some(domain).filter(|domain| !domain.is_empty()),
             secret: Secret::Account(secret),
             disabled: false,
-            origin: Origin { label: label.into(), line: 1 },
+            origin,
         });
+        Ok(())
     }
 
     fn push(&mut self, account: Account) {

@@ -1,9 +1,7 @@
 //! The command line. Help is written to teach.
 
-use crate::failure::Failure;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// NTLM that one can look inside.
 #[derive(Debug, Parser)]
@@ -11,12 +9,34 @@ use std::process::ExitCode;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Colours: on a terminal only, always, or never (as with the variable NO_COLOR)
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+}
+
+/// When text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Also into files and pipes
+    Always,
+    /// Nowhere
+    Never,
 }
 
 const EXAMPLES: &str = "\
+NTLM is the challenge-response logon of Windows networks. A client sends NEGOTIATE, the server
+answers CHALLENGE with a random number, the client sends AUTHENTICATE with a response that is computed
+from that number and its password. From the same secret both ends derive the keys that sign and seal
+what follows. This program shows how.
+
 Examples:
+  ntlm explain capture.pcapng --brief
+      every logon in a capture, a line for each
   ntlm explain capture.pcapng --secrets accounts.toml
-      every logon in a capture: which key was computed how, and whether it all holds
+      and whether it all holds: responses, MICs, and how every key was computed
   ntlm decode 'Authorization: NTLM TlRMTVNTUAABAAAAl4II4gAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw=='
       one message, field by field
   ntlm keys --table
@@ -34,7 +54,7 @@ pub(crate) enum Command {
     /// Show the fields of messages given as hex, base64, header lines or files
     Decode(DecodeArgs),
     /// Find the NTLM exchanges in captures and explain each: every key, every verdict
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -52,7 +72,7 @@ pub(crate) enum Command {
 pub(crate) struct SecretArgs {
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
     ///
-    /// In TOML: [[account]] with user, optional domain, and one of password, nt_hash (optionally
+    /// In TOML: `[[account]]` with user, optional domain, and one of password, nt_hash (optionally
     /// with lm_hash), or exported_session_key with server_challenge.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
@@ -107,12 +127,14 @@ impl From<Page> for ntlm::text::CodePage {
 Examples:
   ntlm keys --table
       the reference table
-  ntlm keys --challenge TlRM.. --authenticate TlRM.. --negotiate TlRM.. --secrets accounts.toml
-      the ladder of an exchange whose messages you have
+  ntlm keys --negotiate negotiate.b64 --challenge challenge.b64 --authenticate authenticate.b64 \\
+      --secrets accounts.toml
+      the ladder of an exchange whose messages you have, as text or in files
   NTLM_PASSWORD=Password ntlm keys --user 'Domain\\User' --version ntlmv2 --flags e28a8233 \\
       --server-challenge 0123456789abcdef --client-challenge aaaaaaaaaaaaaaaa --time 0 \\
-      --target-info 02000c0044006f006d00610069006e0001000c005300650072007600650072000000000000
-      the ladder of the specification's example, from typed values
+      --random-session-key 55555555555555555555555555555555 \\
+      --target-info 02000c0044006f006d00610069006e0001000c0053006500720076006500720000000000
+      the ladder of the specification's example (MS-NLMP 4.2.4), from typed values
   ntlm keys --exported-session-key 55555555555555555555555555555555 --flags e28a8233 \\
       --version ntlmv2
       the signing and sealing keys of a session key")]
@@ -125,7 +147,7 @@ pub(crate) struct KeysArgs {
     pub(crate) markdown: bool,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// CHALLENGE_MESSAGE as hex, base64 or header line
+    /// CHALLENGE_MESSAGE as hex, base64, header line, or the name of a file
     #[arg(long, value_name = "TOKEN", requires = "authenticate", help_heading = "From messages")]
     pub(crate) challenge: Option<String>,
     /// AUTHENTICATE_MESSAGE
@@ -208,7 +230,19 @@ pub(crate) enum Version {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 A TOKEN is hex, base64, a header line such as 'WWW-Authenticate: NTLM TlRM..', the name of a file, or
-- for lines on standard input. A message inside SPNEGO is found there.")]
+- for lines on standard input. A message inside SPNEGO is found there.
+
+Examples:
+  ntlm decode TlRMTVNTUAABAAAAl4II4gAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw==
+      a NEGOTIATE_MESSAGE in base64: which flags the client offers
+  ntlm decode challenge.b64 authenticate.b64
+      messages in files: raw bytes, or text
+  ntlm decode - --json < tokens.txt
+      a JSON object for each line
+
+Exit codes:
+  0  every token is an NTLM message, defects or not (they are listed)
+  2  one of them is none")]
 pub(crate) struct DecodeArgs {
     /// What to decode
     #[arg(required = true, value_name = "TOKEN")]
@@ -222,47 +256,146 @@ pub(crate) struct DecodeArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-From a capture to an answer:
-  1. Capture the whole connection, from its first packet: tcpdump -i any -w capture.pcap port 445
-  2. Write the account into a file, say accounts.toml (keep it to yourself, and delete it after):
-         [[account]]
-         user = \"alice\"
-         password = \"Wonderland-42\"
-  3. ntlm explain capture.pcap --secrets accounts.toml
-Without secrets, everything is shown that needs none. Findings come last, with what to do next.")]
+#[command(
+    override_usage = "ntlm explain [OPTIONS] <FILE>...",
+    before_help = EXPLAIN_FIRST,
+    after_help = EXPLAIN_LAST
+)]
 pub(crate) struct ExplainArgs {
     /// Captures: pcap or pcapng, plain or gzip; - for standard input
     #[arg(required_unless_present = "list_findings", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Print every finding there is, what it means and what to do, as Markdown
-    #[arg(long)]
-    pub(crate) list_findings: bool,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// Print JSON (schema ntlm-explain/1)
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Mask the values of the keys
-    #[arg(long)]
+    /// Only exchange number N of each capture, as the overview counts. May be given several times
+    #[arg(long, short = 'n', value_name = "N", help_heading = "Which exchanges")]
+    pub(crate) exchange: Vec<u64>,
+    /// Only exchanges of this account: user, DOMAIN\user or user@domain, whatever the case
+    #[arg(long, value_name = "NAME", help_heading = "Which exchanges")]
+    pub(crate) account: Vec<String>,
+    /// Only exchanges with this client or server: address, address:port, or workstation name
+    #[arg(long, value_name = "HOST", help_heading = "Which exchanges")]
+    pub(crate) host: Vec<String>,
+    /// Only exchanges of this version
+    #[arg(long, value_name = "VERSION", value_enum, help_heading = "Which exchanges")]
+    pub(crate) with_version: Vec<WithVersion>,
+    /// Only exchanges that come to this
+    #[arg(long, value_name = "VERDICT", value_enum, help_heading = "Which exchanges")]
+    pub(crate) verdict: Vec<WithVerdict>,
+    /// Only the overview: a line for each exchange
+    #[arg(long, short, conflicts_with = "only_findings", help_heading = "What to show")]
+    pub(crate) brief: bool,
+    /// Only the overview and the findings
+    #[arg(long, help_heading = "What to show")]
+    pub(crate) only_findings: bool,
+    /// Mask the values of the keys, and of the fields of messages that are keys or responses
+    #[arg(long, help_heading = "What to show")]
     pub(crate) redact_keys: bool,
+    /// How to show it
+    #[arg(long, short, value_enum, default_value_t = Format::Text, help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Short for --format json
+    #[arg(long, conflicts_with = "format", help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Write into this file, which appears once it is whole
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
     /// Exit with 1 also where something could not be checked
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) strict: bool,
+    /// Print every finding there is, what it means and what to do, as Markdown; reads no capture
+    #[arg(long, help_heading = "Output")]
+    pub(crate) list_findings: bool,
 }
 
-/// Prints a completion script.
-pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "ntlm", &mut script);
-    crate::screen::print(&String::from_utf8_lossy(&script))?;
-    Ok(ExitCode::SUCCESS)
+const EXPLAIN_FIRST: &str = "\
+Finds every NTLM logon in a capture and explains it: what was negotiated, how each key was computed
+and by which rule, whether the response and the MIC hold under the account's secret, what is weak or
+wrong, and what to do next.";
+
+const EXPLAIN_LAST: &str = "\
+From a capture to an answer:
+
+  1. Capture the whole connection, from its first packet on, for example
+         tcpdump -i any -w capture.pcap 'port 445 or port 135 or port 389 or port 80'
+  2. See what is in it. This needs no secret:
+         ntlm explain capture.pcap --brief
+  3. Write the account into a file, say accounts.toml (keep it to yourself, delete it after):
+         [[account]]
+         user = \"alice\"
+         password = \"Wonderland-42\"
+  4. See whether it all holds, and why not:
+         ntlm explain capture.pcap --secrets accounts.toml
+     The overview has a line for each exchange. Take its number to see that one alone:
+         ntlm explain capture.pcap --secrets accounts.toml --exchange 1
+
+How to read it:
+
+  response   the client's proof that it knows the password. valid: made with the secret you gave.
+             invalid: made with another one, or for another name or challenge. unchecked: you gave
+             no secret for this account. absent: an anonymous logon, which proves nothing.
+  MIC        a checksum over the three messages. invalid: one of them was changed on the way.
+  answer     what the server said; a valid response may well be refused (see the findings).
+  Flags      what the client offers, what the server returns, what the client settles on.
+  Keys       the ladder, from the password down to the keys that sign and seal. `ntlm keys --table`
+             explains every rule.
+  Findings   what is weak or wrong, each with a code (`--list-findings`) and what to do next.
+
+More:
+
+  ntlm explain *.pcapng --with-version ntlmv1 --brief       who still uses NTLMv1?
+  ntlm explain big.pcap.gz --verdict invalid --only-findings
+  ntlm explain capture.pcap --format html --output report.html
+  ntlm explain capture.pcap --exchange 1 --format svg --output ladder.svg
+  tcpdump -i any -w - port 445 | ntlm explain - --json
+
+Exit codes, for the exchanges that are shown (what the filters leave out does not count):
+  0  nothing that could be checked is wrong; also if there was nothing to check
+  1  a response, a MIC or bindings are invalid (with --strict: or unchecked)
+  2  a file is unreadable or damaged; what could be read is shown all the same";
+
+/// The forms that `explain` has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text for a terminal
+    #[default]
+    Text,
+    /// JSON, schema ntlm-explain/1 (docs/ntlm-explain-1.schema.json)
+    Json,
+    /// One page that needs nothing else
+    Html,
+    /// The ladder of one exchange as a picture
+    Svg,
 }
 
-/// Writes a page for the program and one for each command.
-pub(crate) fn man_pages(folder: &Path) -> Result<ExitCode, Failure> {
-    let what = folder.display().to_string();
-    clap_mangen::generate_to(Args::command(), folder)
-        .map_err(|error| Failure::io(&what, &error))?;
-    Ok(ExitCode::SUCCESS)
+/// Versions as filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WithVersion {
+    /// NTLMv2
+    Ntlmv2,
+    /// NTLMv1, without and with extended session security
+    Ntlmv1,
+    /// NTLMv1 with extended session security only
+    Ntlmv1Ess,
+    /// LM alone
+    Lm,
+    /// LMv2 alone
+    Lmv2,
+    /// No proof
+    Anonymous,
+    /// A local call of Windows
+    LocalCall,
+}
+
+/// Verdicts as filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WithVerdict {
+    /// The response holds, and nothing else is invalid
+    Valid,
+    /// The response, the MIC or the channel bindings do not hold
+    Invalid,
+    /// The response could not be checked
+    Unchecked,
+    /// There is no response
+    Absent,
 }

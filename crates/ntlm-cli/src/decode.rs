@@ -33,7 +33,7 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A file holds the bytes themselves, or text.
-fn read_file(path: &Path) -> Result<Result<Token, NoToken>, Failure> {
+pub(crate) fn read_file(path: &Path) -> Result<Result<Token, NoToken>, Failure> {
     let label = path.display().to_string();
     let mut bytes = Vec::new();
     std::fs::File::open(path)

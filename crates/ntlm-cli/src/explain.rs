@@ -1,13 +1,13 @@
 //! `ntlm explain`.
 
-use crate::args::ExplainArgs;
+use crate::args::{ExplainArgs, Format};
 use crate::failure::Failure;
-use crate::screen::{self, Progress};
-use crate::secrets;
-use ntlm_capture::{Capture, Limits};
+use crate::input::{Input, Stop};
+use crate::report::{Json, Page, Picture, Report, Text};
+use crate::screen::{self, Output};
+use crate::{secrets, select};
+use ntlm_capture::{Capture, CaptureError, Limits};
 use ntlm_explain::{Explained, Known, explain, find_exchanges, render};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,16 +16,30 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
         screen::print(&render::findings_markdown())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let format = if args.json { Format::Json } else { args.format };
+    if matches!(format, Format::Json | Format::Svg) && (args.brief || args.only_findings) {
+        return Err(Failure::new("--brief and --only-findings are for text and html"));
+    }
     let accounts = secrets::accounts(&args.secrets)?;
     let known = Known { accounts: &accounts, code_page: args.secrets.code_page.into() };
-    let mut report = Report { args, count: 0, invalid: false, unchecked: false, failure: None };
+    let output = Output::open(args.output.as_deref())?;
+    let report: Box<dyn Report> = match format {
+        Format::Text => Box::new(Text::new(args, screen::layout())),
+        Format::Html => Box::new(Page::new(args)),
+        Format::Json => Box::new(Json::default()),
+        Format::Svg => Box::new(Picture::default()),
+    };
+    let mut run = Run { args, output, report, invalid: false, unchecked: false };
+    let begin = run.report.begin();
+    run.output.write(&begin)?;
     let mut damaged = false;
-    report.open()?;
-    for (index, path) in args.files.iter().enumerate() {
-        damaged |= !report.file(path, index, known)?;
+    for path in &args.files {
+        damaged |= !run.file(path, known)?;
     }
-    report.close()?;
-    let failed = report.invalid || (args.strict && report.unchecked);
+    let end = run.report.end()?;
+    run.output.write(&end)?;
+    run.output.finish()?;
+    let failed = run.invalid || (args.strict && run.unchecked);
     Ok(match (damaged, failed) {
         (true, _) => ExitCode::from(2),
         (false, true) => ExitCode::from(1),
@@ -33,85 +47,66 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Prints each exchange as soon as it is over.
-struct Report<'a> {
+struct Run<'a> {
     args: &'a ExplainArgs,
-    count: u64,
+    output: Output,
+    report: Box<dyn Report + 'a>,
     invalid: bool,
     unchecked: bool,
-    failure: Option<Failure>,
 }
 
-impl Report<'_> {
-    fn open(&self) -> Result<(), Failure> {
-        if self.args.json {
-            screen::print(r#"{"schema":"ntlm-explain/1","captures":["#)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn close(&self) -> Result<(), Failure> {
-        if self.args.json {
-            return screen::print("]}\n");
-        }
-        if self.count == 0 {
-            return screen::print("No NTLM exchange was found, so there was nothing to check.\n");
-        }
-        Ok(())
-    }
-
-    /// False if the file is damaged; what came before the damage has been printed.
-    fn file(&mut self, path: &Path, index: usize, known: Known<'_>) -> Result<bool, Failure> {
+impl Run<'_> {
+    /// False if the file is damaged; what came before the damage has been shown.
+    fn file(&mut self, path: &Path, known: Known<'_>) -> Result<bool, Failure> {
         let label = path.display().to_string();
-        let input: Box<dyn Read> = if path.as_os_str() == "-" {
-            Box::new(std::io::stdin().lock())
-        } else {
-            Box::new(File::open(path).map_err(|error| Failure::io(&label, &error))?)
+        let stop = Stop::default();
+        let input = match Input::open(path, stop.clone()) {
+            Ok(input) => input,
+            Err(failure) => {
+                anstream::eprintln!("ntlm: {failure}");
+                return Ok(false);
+            }
         };
-        if self.args.json {
-            let comma = if index > 0 { "," } else { "" };
-            let name = serde_json::Value::from(label.as_str());
-            screen::print(&format!(r#"{comma}{{"file":{name},"exchanges":["#))?;
-        }
-        let mut progress = Progress::new();
-        progress.show(&format!("reading {label}"));
+        let text = self.report.capture(&label);
+        self.output.write(&text)?;
+        let mut found_any = 0;
+        let mut failure = None;
         let mut capture = Capture::new(input, Limits::default());
-        let mut id = 0;
         let result = find_exchanges(&mut capture, |found| {
-            id += 1;
-            progress.clear();
-            let explained = explain(id, found, known);
-            if self.failure.is_none() {
-                self.failure = self.exchange(explained).err();
+            found_any += 1;
+            if failure.is_none() {
+                failure = self.exchange(explain(found_any, found, known)).err();
+            }
+            if failure.is_some() {
+                stop.stop();
             }
         });
-        progress.clear();
-        if let Some(failure) = self.failure.take() {
+        drop(capture);
+        if let Some(failure) = failure {
             return Err(failure);
         }
-        if self.args.json {
-            screen::print(r#"],"channels":[]}"#)?;
-        }
+        let text = self.report.capture_end(found_any, result.is_err());
+        self.output.write(&text)?;
         if let Err(error) = &result {
-            anstream::eprintln!("ntlm: {label}: {error}");
+            say_damage(&label, error);
         }
         Ok(result.is_ok())
     }
 
     fn exchange(&mut self, mut explained: Explained) -> Result<(), Failure> {
-        self.count += 1;
+        if !select::fits(self.args, &explained) {
+            return Ok(());
+        }
         self.invalid |= explained.has_invalid();
         self.unchecked |= explained.has_unchecked();
         if self.args.redact_keys {
             explained.keys.redact();
         }
-        if self.args.json {
-            let json = serde_json::to_string(&explained)
-                .map_err(|error| Failure::new(error.to_string()))?;
-            let comma = if explained.id > 1 { "," } else { "" };
-            return screen::print(&format!("{comma}{json}"));
-        }
-        screen::print(&render::exchange(&explained, screen::layout()))
+        let text = self.report.exchange(&explained)?;
+        if text.is_empty() { Ok(()) } else { self.output.write(&text) }
     }
+}
+
+fn say_damage(label: &str, error: &CaptureError) {
+    anstream::eprintln!("ntlm: {label}: {error}");
 }

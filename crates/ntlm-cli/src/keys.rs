@@ -13,6 +13,7 @@ use ntlm::keys::{
 use ntlm::message::{Ntlmv2ClientChallenge, TargetInfo};
 use ntlm_explain::carrier::Wrapping;
 use ntlm_explain::{FoundExchange, Known, Ladder, Seen, Token, explain, hex, render};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &KeysArgs) -> Result<ExitCode, Failure> {
@@ -57,7 +58,10 @@ fn from_messages(
 }
 
 fn seen(option: &str, text: &str) -> Result<Seen, Failure> {
-    let token = Token::from_text(text).map_err(|why| Failure::new(format!("{option}: {why}")))?;
+    let path = Path::new(text);
+    let token =
+        if path.is_file() { crate::decode::read_file(path)? } else { Token::from_text(text) };
+    let token = token.map_err(|why| Failure::new(format!("{option}: {why}")))?;
     Ok(Seen { bytes: token.bytes, origin: None })
 }
 
@@ -70,10 +74,12 @@ fn from_values(args: &KeysArgs) -> Result<ExitCode, Failure> {
     };
     let flags = u32::from_be_bytes(hex_array::<4>("--flags", flags)?);
     let flags = NegotiateFlags::from_bits_retain(flags);
-    let typed = Typed::new(args, flags)?;
+    let mut typed = Typed::new(args, flags)?;
     let mut ladder = Ladder::new(&typed.schedule, None);
     if args.redact_keys {
         ladder.redact();
+        // The first half of an NTLMv2 response is a key of the ladder.
+        typed.responses = None;
     }
     if args.json {
         let keys = serde_json::to_value(&ladder);
@@ -159,7 +165,7 @@ impl Typed {
             let proof = responses.verify(&secret).ok_or_else(|| {
                 Failure::new("the response is not valid under this secret, so there are no keys")
             })?;
-            let source = KeySource::Secret { secret: &secret, proof };
+            let source = KeySource::Proof(proof);
             return Ok(Self { schedule: derive(&lm, source), responses: None });
         }
         let client_challenge = optional::<8>(
@@ -183,7 +189,7 @@ impl Typed {
                 temp: &temp,
             },
         );
-        let source = KeySource::Secret { secret: &secret, proof: computed.proof };
+        let source = KeySource::Proof(computed.proof);
         let schedule = derive(&computed.lm, source);
         Ok(Self { schedule, responses: Some((computed.lm, computed.nt)) })
     }

@@ -4,9 +4,13 @@ mod args;
 mod decode;
 mod explain;
 mod failure;
+mod input;
 mod keys;
+mod manual;
+mod report;
 mod screen;
 mod secrets;
+mod select;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -15,12 +19,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    screen::colour(args.color);
     let result = match args.command {
         Command::Keys(args) => keys::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Explain(args) => explain::run(&args),
-        Command::Completions { shell } => args::completions(shell),
-        Command::Man { folder } => args::man_pages(&folder),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man_pages(&folder),
     };
     match result {
         Ok(code) => code,

@@ -20,7 +20,9 @@ pub(crate) fn accounts(args: &SecretArgs) -> Result<Accounts, Failure> {
     }
     if let Some(name) = &args.user {
         let (user, domain) = AccountName::parse(name).fields();
-        accounts.add_secret("--user", user, domain, user_secret(args, name)?);
+        accounts
+            .add_secret("--user", user, domain, user_secret(args, name)?)
+            .map_err(|error| Failure::new(error.to_string()))?;
     }
     Ok(accounts)
 }

@@ -1,8 +1,10 @@
 //! Brings the messages of an exchange together.
 
-use crate::carrier::{Answer, Carrier, Report, Sighting, Wrapping};
+use crate::carrier::{
+    Answer, BareExchange, BareSighting, Carrier, Loss, MAX_TOKEN, Report, Sighting, Wrapping,
+};
 use ntlm::message::MessageType;
-use ntlm_capture::{Endpoints, Origin};
+use ntlm_capture::{Direction, EndReason, Endpoints, Origin};
 
 /// One message of an exchange, exactly as sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +24,22 @@ pub struct FoundExchange {
     pub wrapping: Wrapping,
     /// Both ends. `None` for tokens that came from no capture.
     pub endpoints: Option<Endpoints>,
+    /// The carrier's own number for it: a session id, a UID, a context id.
+    pub session: Option<u64>,
     /// NEGOTIATE_MESSAGE.
     pub negotiate: Option<Seen>,
     /// CHALLENGE_MESSAGE.
     pub challenge: Option<Seen>,
     /// AUTHENTICATE_MESSAGE.
     pub authenticate: Option<Seen>,
+    /// Challenge and responses where there are no messages.
+    pub bare: Option<BareExchange>,
     /// What the server said.
     pub answer: Option<Answer>,
-    /// Whether bytes of one of its messages are lost.
-    pub has_gap: bool,
+    /// Bytes that are lost and may have been part of it.
+    pub losses: Vec<Loss>,
+    /// Why its connection ended before it did.
+    pub ended: Option<EndReason>,
 }
 
 impl FoundExchange {
@@ -46,11 +54,14 @@ impl FoundExchange {
             carrier,
             wrapping,
             endpoints,
+            session: None,
             negotiate: None,
             challenge: None,
             authenticate: None,
+            bare: None,
             answer: None,
-            has_gap: false,
+            losses: Vec::new(),
+            ended: None,
         }
     }
 
@@ -64,97 +75,261 @@ impl FoundExchange {
         .into_iter()
         .filter_map(|(kind, seen)| seen.as_ref().map(|seen| (kind, seen)))
     }
+
+    /// Where its parts were seen, in order: each message, or challenge and responses.
+    pub fn origins(&self) -> impl Iterator<Item = Origin> {
+        let messages = self.messages().filter_map(|(_, seen)| seen.origin);
+        let bare = self.bare.iter().flat_map(|bare| {
+            let challenge = bare.server_challenge.as_ref().map(|field| field.origin);
+            challenge.into_iter().chain([bare.nt.origin])
+        });
+        messages.chain(bare)
+    }
+
+    /// Whether bytes that may have been part of it are lost.
+    #[must_use]
+    pub const fn has_gap(&self) -> bool {
+        !self.losses.is_empty()
+    }
+
+    /// Whether the client has said its last word.
+    const fn is_proved(&self) -> bool {
+        self.authenticate.is_some() || self.bare.is_some()
+    }
+
+    /// Whether nothing is missing that the keys depend on.
+    const fn is_whole(&self) -> bool {
+        self.challenge.is_some() && self.authenticate.is_some() || self.bare.is_some()
+    }
+
+    /// Whether a message that was completed there may belong to it.
+    fn has_place(&self, kind: MessageType, origin: Origin) -> bool {
+        let (before, own, after) = match kind {
+            MessageType::Negotiate => {
+                ([&None, &None], &self.negotiate, [&self.challenge, &self.authenticate])
+            }
+            MessageType::Challenge => {
+                ([&self.negotiate, &None], &self.challenge, [&None, &self.authenticate])
+            }
+            MessageType::Authenticate => {
+                ([&self.negotiate, &self.challenge], &self.authenticate, [&None, &None])
+            }
+        };
+        let origins = |all: [&Option<Seen>; 2]| {
+            let [one, other] = all.map(|seen| seen.as_ref().and_then(|seen| seen.origin));
+            one.into_iter().chain(other)
+        };
+        own.is_none()
+            && self.bare.is_none()
+            && origins(before).all(|before| before <= origin)
+            && origins(after).all(|after| after >= origin)
+    }
+
+    /// Whether a message that is told now comes next, whatever the frames: they may have been
+    /// recorded out of order, which the flow has mended.
+    fn awaits(&self, kind: MessageType) -> bool {
+        let next = match kind {
+            MessageType::Negotiate => false,
+            MessageType::Challenge => self.negotiate.is_some() && self.challenge.is_none(),
+            MessageType::Authenticate => self.challenge.is_some(),
+        };
+        next && self.authenticate.is_none() && self.bare.is_none()
+    }
+
+    fn size(&self) -> usize {
+        let bare = self.bare.as_ref().map_or(0, |bare| bare.lm.bytes.len() + bare.nt.bytes.len());
+        self.messages().map(|(_, seen)| seen.bytes.len()).sum::<usize>() + bare
+    }
 }
 
 /// The exchanges of one flow that may still go on.
 #[derive(Debug)]
 pub struct Assembler {
     endpoints: Endpoints,
-    open: Vec<(u64, FoundExchange)>,
+    open: Vec<Open>,
+    /// What was lost lately: an exchange that begins in the middle may have begun there.
+    lost: Vec<Loss>,
 }
+
+#[derive(Debug)]
+struct Open {
+    /// 0 if the carrier cannot tell conversations apart.
+    conversation: u64,
+    /// Who sends what a client sends; not always who opened the connection.
+    client: Direction,
+    found: FoundExchange,
+}
+
+/// More losses than this are not listed.
+const MOST_LOSSES: usize = 8;
 
 impl Assembler {
     /// More open exchanges than this in one flow, and the oldest is given up.
     pub const MAX_OPEN: usize = 256;
+    /// More bytes of messages than this in one flow, and the oldest is given up.
+    pub const MAX_BYTES: usize = 4 * MAX_TOKEN;
 
     /// For one flow.
     #[must_use]
     pub const fn new(endpoints: Endpoints) -> Self {
-        Self { endpoints, open: Vec::new() }
+        Self { endpoints, open: Vec::new(), lost: Vec::new() }
     }
 
     /// Takes what a carrier reports; exchanges that are over go to `done`.
     pub fn report(&mut self, report: Report, done: &mut impl FnMut(FoundExchange)) {
         match report {
             Report::Token(sighting) => self.token(sighting, done),
-            Report::Answer(answer) => {
-                if let Some(at) = self.find(answer.conversation, |found| {
-                    found.answer.is_none() && found.authenticate.is_some()
-                }) {
-                    let (_, mut found) = self.open.remove(at);
-                    found.answer = Some(answer);
-                    done(found);
-                }
-            }
-            Report::Incomplete { .. } => {
-                if let Some((_, found)) = self.open.last_mut() {
-                    found.has_gap = true;
-                }
+            Report::Bare(sighting) => self.bare(*sighting, done),
+            Report::Answer(answer) => self.answer(answer, done),
+            Report::Loss(loss) => {
+                let lists = self.open.iter_mut().map(|open| &mut open.found.losses);
+                lists.chain([&mut self.lost]).for_each(|list| {
+                    if list.len() >= MOST_LOSSES {
+                        list.remove(0);
+                    }
+                    list.push(loss);
+                });
             }
         }
     }
 
     /// The flow is over: everything that is open goes to `done`.
-    pub fn end(&mut self, done: &mut impl FnMut(FoundExchange)) {
-        self.open.drain(..).for_each(|(_, found)| done(found));
+    pub fn end(&mut self, reason: EndReason, done: &mut impl FnMut(FoundExchange)) {
+        for mut open in self.open.drain(..) {
+            open.found.ended = Some(reason);
+            done(open.found);
+        }
     }
 
     fn token(&mut self, sighting: Sighting, done: &mut impl FnMut(FoundExchange)) {
         let Ok(kind) = MessageType::of(&sighting.bytes) else { return };
         let conversation = sighting.conversation;
+        let client = match kind {
+            MessageType::Challenge => sighting.direction.opposite(),
+            MessageType::Negotiate | MessageType::Authenticate => sighting.direction,
+        };
+        // One direction may be told late, when it waited for bytes that never came. So the order of
+        // the frames counts first, then the order in which messages are told.
+        let origin = sighting.origin;
+        let fits = |found: &FoundExchange| found.has_place(kind, origin);
         let at = match kind {
-            MessageType::Negotiate => None,
-            MessageType::Challenge => self.find(conversation, |found| {
-                found.negotiate.is_some()
-                    && found.challenge.is_none()
-                    && found.authenticate.is_none()
-            }),
-            MessageType::Authenticate => self.find(conversation, |found| {
-                found.challenge.is_some() && found.authenticate.is_none()
-            }),
+            MessageType::Negotiate => self.find(conversation, client, fits),
+            MessageType::Challenge => self
+                .find(conversation, client, fits)
+                .or_else(|| self.find(conversation, client, |found| found.awaits(kind))),
+            MessageType::Authenticate => self
+                .find(conversation, client, |found| found.challenge.is_some() && fits(found))
+                .or_else(|| self.find(conversation, client, |found| found.awaits(kind)))
+                .or_else(|| self.find(conversation, client, fits)),
         };
-        let seen = Some(Seen { bytes: sighting.bytes, origin: Some(sighting.origin) });
-        let slot = match at.and_then(|at| self.open.get_mut(at)) {
-            Some((_, found)) => found,
-            None => {
-                self.make_room(conversation, done);
-                let (carrier, wrapping) = (Some(sighting.carrier), sighting.wrapping);
-                let found = FoundExchange::empty(carrier, wrapping, Some(self.endpoints));
-                self.open.push((conversation, found));
-                match self.open.last_mut() {
-                    Some((_, found)) => found,
-                    None => return,
-                }
+        let at = at.unwrap_or_else(|| {
+            let (carrier, wrapping) = (Some(sighting.carrier), sighting.wrapping);
+            let mut found = FoundExchange::empty(carrier, wrapping, Some(self.endpoints));
+            if kind != MessageType::Negotiate {
+                found.losses.clone_from(&self.lost);
             }
+            self.begin(Open { conversation, client, found }, done)
+        });
+        if let Some(open) = self.open.get_mut(at) {
+            if open.conversation == 0 {
+                open.conversation = conversation;
+            }
+            let found = &mut open.found;
+            found.session = sighting.session.or(found.session);
+            let seen = Some(Seen { bytes: sighting.bytes, origin: Some(origin) });
+            match kind {
+                MessageType::Negotiate => found.negotiate = seen,
+                MessageType::Challenge => found.challenge = seen,
+                MessageType::Authenticate => found.authenticate = seen,
+            }
+            if found.answer.is_some() && found.is_whole() {
+                done(self.open.remove(at).found);
+            }
+        }
+        self.bound(done);
+    }
+
+    fn bare(&mut self, sighting: BareSighting, done: &mut impl FnMut(FoundExchange)) {
+        let BareSighting { conversation, bare } = sighting;
+        let endpoints = Some(self.endpoints);
+        let mut found = FoundExchange::empty(Some(Carrier::Smb1), Wrapping::Bare, endpoints);
+        if bare.server_challenge.is_none() {
+            found.losses.clone_from(&self.lost);
+        }
+        found.bare = Some(bare);
+        let client = Direction::ClientToServer;
+        self.begin(Open { conversation, client, found }, done);
+        self.bound(done);
+    }
+
+    fn answer(&mut self, answer: Answer, done: &mut impl FnMut(FoundExchange)) {
+        let id = answer.conversation;
+        let exact = self
+            .open
+            .iter()
+            .rposition(|open| open.conversation == id && id != 0 && open.found.answer.is_none());
+        // After a gap the carrier may have taken a conversation for a new one.
+        let lost_thread = || {
+            let fits = |open: &Open| {
+                open.conversation == 0 && open.found.is_proved() && open.found.has_gap()
+            };
+            self.open.iter().position(fits)
         };
-        match kind {
-            MessageType::Negotiate => slot.negotiate = seen,
-            MessageType::Challenge => slot.challenge = seen,
-            MessageType::Authenticate => slot.authenticate = seen,
+        if let Some(at) = exact.or_else(lost_thread) {
+            if let Some(open) = self.open.get_mut(at) {
+                open.found.answer = Some(answer);
+            }
+            // What is missing may yet come.
+            if self.open.get(at).is_some_and(|open| open.found.is_whole()) {
+                done(self.open.remove(at).found);
+            }
         }
     }
 
-    /// A new exchange in a conversation ends those whose AUTHENTICATE was seen.
-    fn make_room(&mut self, conversation: u64, done: &mut impl FnMut(FoundExchange)) {
-        while let Some(at) = self.find(conversation, |found| found.authenticate.is_some()) {
-            done(self.open.remove(at).1);
+    /// Opens an exchange; returns its place.
+    fn begin(&mut self, open: Open, done: &mut impl FnMut(FoundExchange)) -> usize {
+        // A new exchange in a conversation ends the one before.
+        let ends = |other: &Open| {
+            let same = other.conversation == open.conversation && other.client == open.client;
+            same && (open.conversation != 0 || other.found.is_proved())
+        };
+        while let Some(at) = self.open.iter().position(ends) {
+            done(self.open.remove(at).found);
         }
-        while self.open.len() >= Self::MAX_OPEN {
-            done(self.open.remove(0).1);
+        self.open.push(open);
+        self.open.len() - 1
+    }
+
+    /// Gives up the oldest while there is too much.
+    fn bound(&mut self, done: &mut impl FnMut(FoundExchange)) {
+        let mut bytes: usize = self.open.iter().map(|open| open.found.size()).sum();
+        while self.open.len() > 1 && (self.open.len() > Self::MAX_OPEN || bytes > Self::MAX_BYTES) {
+            let mut oldest = self.open.remove(0).found;
+            bytes = bytes.saturating_sub(oldest.size());
+            oldest.ended = Some(EndReason::Evicted);
+            done(oldest);
         }
     }
 
-    fn find(&self, conversation: u64, fits: impl Fn(&FoundExchange) -> bool) -> Option<usize> {
-        self.open.iter().position(|(id, found)| *id == conversation && fits(found))
+    /// The youngest of the same conversation; else the oldest of no known one.
+    fn find(
+        &self,
+        conversation: u64,
+        client: Direction,
+        fits: impl Fn(&FoundExchange) -> bool,
+    ) -> Option<usize> {
+        let fits = |open: &Open, conversation| {
+            open.conversation == conversation && open.client == client && fits(&open.found)
+        };
+        let exact = || self.open.iter().rposition(|open| fits(open, conversation));
+        let unknown = || self.open.iter().position(|open| fits(open, 0));
+        match conversation {
+            0 => unknown().or_else(|| {
+                // The carrier lost the thread in the middle of one that it knew.
+                let known = |open: &Open| fits(open, open.conversation) && open.found.has_gap();
+                self.open.iter().rposition(known)
+            }),
+            _ => exact().or_else(unknown),
+        }
     }
 }

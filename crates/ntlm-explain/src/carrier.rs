@@ -1,16 +1,43 @@
-//! What carriers report: an NTLM token with its place, and what the server said in the end.
+//! What carriers report: an NTLM token with its place, what the server said in the end, what is
+//! lost.
 //!
-//! A carrier reads one flow and knows its protocol; it knows nothing of keys. Whoever reads its
-//! reports knows nothing of the protocol.
+//! A carrier knows its protocol and nothing of keys; whoever reads its reports knows nothing of the
+//! protocol. From the bottom up: `raw`, `base64_text` and `spnego` know tokens; `search` finds them
+//! in anything; `protocol` says what a carrier is; `smb`, `http`, `rpc`, `ldap`, `mail` and `tls` are
+//! carriers; `classify` tells them by their first bytes; `stream` cuts one direction into messages
+//! for them, and [`FlowReader`] joins two.
 
-mod scan;
+mod base64_text;
+mod bytes;
+mod classify;
+mod flow_reader;
+mod http;
+mod ldap;
+mod mail;
+mod netbios;
+mod numbered;
+mod pipe;
+mod protocol;
+mod raw;
+mod rpc;
+mod search;
+mod smb;
+mod smb1;
+mod smb2;
+mod spnego;
+mod status;
+mod stream;
+mod tls;
 
-pub use scan::Scanner;
-pub(crate) use scan::octet_string_length;
+pub use flow_reader::FlowReader;
+pub(crate) use raw::octet_string_length;
 
-use ntlm_capture::{Direction, Origin};
+use ntlm_capture::{Direction, GapCause, Origin};
 use serde::Serialize;
 use std::borrow::Cow;
+
+/// The longest token that is waited for; real ones have less than 4 KiB.
+pub(crate) const MAX_TOKEN: usize = 128 * 1024;
 
 /// The protocol around a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -23,7 +50,7 @@ pub enum Carrier {
     Smb2,
     /// HTTP authentication.
     Http,
-    /// DCE/RPC authentication.
+    /// DCE/RPC authentication, over TCP or inside a named pipe.
     Rpc,
     /// LDAP bind.
     Ldap,
@@ -57,6 +84,8 @@ pub enum Wrapping {
     Raw,
     /// Inside SPNEGO.
     Spnego,
+    /// No token at all: challenge and responses are fields of the carrier (SMB 1).
+    Bare,
 }
 
 /// An NTLM message that was seen.
@@ -66,8 +95,10 @@ pub struct Sighting {
     pub carrier: Carrier,
     /// What stood between the protocol and the message.
     pub wrapping: Wrapping,
-    /// Tells exchanges on one connection apart: a session id, a context id, or 0.
+    /// Tells exchanges on one connection apart; 0 where the carrier cannot.
     pub conversation: u64,
+    /// The carrier's own number for it, where one was given: a session id, a UID, a context id.
+    pub session: Option<u64>,
     /// Who sent it.
     pub direction: Direction,
     /// The message exactly as sent.
@@ -76,17 +107,101 @@ pub struct Sighting {
     pub origin: Origin,
 }
 
-/// What the server answered to AUTHENTICATE.
+/// Responses that were sent without any NTLM message (MS-CIFS 2.2.4.53.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BareSighting {
+    /// Tells exchanges on one connection apart.
+    pub conversation: u64,
+    /// What was sent.
+    pub bare: BareExchange,
+}
+
+/// A logon whose challenge and responses are fields of SMB 1: NEGOTIATE response and
+/// SESSION_SETUP_ANDX request (MS-CIFS 2.2.4.52, 2.2.4.53.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BareExchange {
+    /// The server's nonce. `None` where the NEGOTIATE response was not seen.
+    pub server_challenge: Option<BareField>,
+    /// OEMPassword, or the only password of LANMAN dialects.
+    pub lm: BareField,
+    /// UnicodePassword; empty in LANMAN dialects.
+    pub nt: BareField,
+    /// AccountName.
+    pub user: BareField,
+    /// PrimaryDomain.
+    pub domain: BareField,
+    /// Whether the names are UTF-16.
+    pub unicode: bool,
+}
+
+/// A field with its place in an SMB message, counted from the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BareField {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// First byte.
+    pub offset: usize,
+    /// The frame that completes the message.
+    pub origin: Origin,
+}
+
+/// What the server answered in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The conversation that it ends.
     pub conversation: u64,
-    /// Whether the logon was accepted.
-    pub accepted: bool,
+    /// What it comes to.
+    pub said: Said,
     /// The status in the carrier's words, such as `STATUS_LOGON_FAILURE` or `401`.
     pub status: Cow<'static, str>,
     /// Where it stands.
     pub origin: Origin,
+}
+
+/// What an answer comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Said {
+    /// The logon was accepted.
+    Accepted,
+    /// It was accepted as a guest's.
+    AcceptedAsGuest,
+    /// It was refused.
+    Refused,
+    /// Either: the server says the same to a refused logon and to a call that is not allowed.
+    Unclear,
+}
+
+impl Said {
+    /// From a plain yes or no.
+    pub(crate) const fn plain(accepted: bool) -> Self {
+        if accepted { Self::Accepted } else { Self::Refused }
+    }
+}
+
+/// Bytes that the capture does not have, or that came too late to be of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Who sent them.
+    pub direction: Direction,
+    /// What happened.
+    pub kind: LossKind,
+    /// The frame in which it shows.
+    pub origin: Origin,
+}
+
+/// What happened to bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LossKind {
+    /// They were not captured.
+    Missing {
+        /// How many.
+        bytes: u64,
+        /// How this is known.
+        cause: GapCause,
+    },
+    /// A token began there and never became whole.
+    CutOff,
 }
 
 /// A report of a carrier.
@@ -95,13 +210,10 @@ pub struct Answer {
 pub enum Report {
     /// An NTLM message.
     Token(Sighting),
+    /// Responses without an NTLM message.
+    Bare(Box<BareSighting>),
     /// The server's answer.
     Answer(Answer),
-    /// Bytes of a token that never became whole: capture lost, cut, or too long.
-    Incomplete {
-        /// Who sent them.
-        direction: Direction,
-        /// Where they begin.
-        origin: Origin,
-    },
+    /// Bytes that are lost.
+    Loss(Loss),
 }

@@ -231,8 +231,11 @@ fn av_value(id: AvId, value: &[u8]) -> String {
 }
 
 fn time(time: ntlm::FileTime) -> String {
-    match time.unix_seconds() {
-        Some(unix) => format!("{} (unix {unix})", time.0),
+    match time.unix_seconds().and_then(|unix| unix.checked_mul(1_000_000_000)) {
+        Some(nanos) => {
+            let text = crate::clock::rfc3339(ntlm_capture::Timestamp(nanos));
+            format!("{} ({})", text.replace(".000Z", "Z"), time.0)
+        }
         None => time.0.to_string(),
     }
 }

@@ -1,23 +1,23 @@
 //! One exchange explained: what was said, what holds under the account's secret, and every key.
 
 use crate::assemble::{FoundExchange, Seen};
-use crate::finding::{At, Finding, FindingCode};
+use crate::carrier::{BareExchange, Loss, LossKind, Said};
+use crate::clock::rfc3339;
+use crate::explained::{AccountNames, Explained, Flags, Outcome, Verdict, account_text, at, names};
+use crate::finding::{FindingCode, Findings};
+use crate::inspect;
 use crate::ladder::{Ladder, Places, hex};
+use crate::subject::{self, Bare, Subject};
 use ntlm::flags::NegotiateFlags;
-use ntlm::keys::{
-    AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof, SealingKeyRule,
-};
+use ntlm::keys::{AccountSecret, KeySchedule, KeySource, NtlmVersion, Ntowfv2Rule, Proof};
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, MessageType, NegotiateMessage,
-    NtChallengeResponse,
 };
-use ntlm::text::CodePage;
-use ntlm::wire::{DecodeError, Span};
-use ntlm::{ChannelBindings, ChannelBindingsResult, Check, Exchange};
+use ntlm::text::{Charset, CodePage};
+use ntlm::wire::DecodeError;
+use ntlm::{ChannelBindings, ChannelBindingsResult, Exchange};
 use ntlm_accounts::{Accounts, MatchKind};
-use ntlm_capture::Timestamp;
-use serde::Serialize;
-use std::borrow::Cow;
+use ntlm_capture::{Direction, EndReason, GapCause};
 
 /// What an exchange is explained with.
 #[derive(Clone, Copy, Debug)]
@@ -28,190 +28,61 @@ pub struct Known<'a> {
     pub code_page: CodePage,
 }
 
-/// An exchange explained. It serializes to one element of `exchanges` in the JSON contract.
-#[derive(Debug, Serialize)]
-pub struct Explained {
-    /// 1, 2, 3 in a capture.
-    pub id: u64,
-    /// The protocol around it, or `token`.
-    pub carrier: &'static str,
-    /// Address and port of the client.
-    pub client: Option<String>,
-    /// Address and port of the server.
-    pub server: Option<String>,
-    /// When AUTHENTICATE, or the last message seen, was sent: RFC 3339.
-    pub time: Option<String>,
-    /// The frames that complete the messages.
-    pub frames: Vec<u64>,
-    /// Who logs on.
-    pub account: AccountNames,
-    /// `NTLMv2`, `NTLMv1-ESS` and so on; `None` where there is no telling.
-    pub version: Option<&'static str>,
-    /// Whether ESS is in force.
-    pub extended_session_security: bool,
-    /// ServerChallenge in hex.
-    pub server_challenge: Option<String>,
-    /// What a domain controller must be given instead.
-    pub challenge_for_domain_controller: Option<String>,
-    /// Flags of each message.
-    pub flags: Flags,
-    /// Whether the response holds.
-    pub response: Verdict,
-    /// Whether the MIC holds.
-    pub mic: Verdict,
-    /// What the client's channel bindings say.
-    pub channel_bindings: &'static str,
-    /// The SPN that the client means.
-    pub target_name: Option<String>,
-    /// What the server said.
-    pub outcome: Outcome,
-    /// The ladder.
-    pub keys: Ladder,
-    /// What is worth saying.
-    pub findings: Vec<Finding>,
-    /// The messages, for display.
-    #[serde(skip)]
-    pub found: FoundExchange,
-    /// The flags in force.
-    #[serde(skip)]
-    pub negotiated: NegotiateFlags,
-}
-
-/// Names in AUTHENTICATE.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AccountNames {
-    /// DomainName.
-    pub domain: String,
-    /// UserName.
-    pub user: String,
-    /// Workstation.
-    pub workstation: String,
-}
-
-/// Names of the flags of each message; empty where the message was not seen or has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Flags {
-    /// Offered by the client.
-    pub negotiate: Vec<&'static str>,
-    /// Returned by the server.
-    pub challenge: Vec<&'static str>,
-    /// Kept by the client.
-    pub authenticate: Vec<&'static str>,
-}
-
-/// What a check came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It holds.
-    Valid,
-    /// It does not.
-    Invalid,
-    /// There is nothing to check.
-    Absent,
-    /// What is needed to check it is missing.
-    Unchecked,
-}
-
-impl Verdict {
-    /// As in JSON.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Invalid => "invalid",
-            Self::Absent => "absent",
-            Self::Unchecked => "unchecked",
-        }
-    }
-}
-
-impl From<Check> for Verdict {
-    fn from(check: Check) -> Self {
-        match check {
-            Check::Valid => Self::Valid,
-            Check::Invalid => Self::Invalid,
-            Check::Absent => Self::Absent,
-            Check::Unchecked => Self::Unchecked,
-        }
-    }
-}
-
-/// What the server said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// `accepted`, `refused` or `unknown`.
-    pub result: &'static str,
-    /// In the words of the carrier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Cow<'static, str>>,
-}
-
-impl Explained {
-    /// Whether anything that was checked does not hold.
-    #[must_use]
-    pub fn has_invalid(&self) -> bool {
-        self.response == Verdict::Invalid
-            || self.mic == Verdict::Invalid
-            || self.channel_bindings == "mismatch"
-    }
-
-    /// Whether anything was left unchecked.
-    #[must_use]
-    pub fn has_unchecked(&self) -> bool {
-        self.response == Verdict::Unchecked || self.mic == Verdict::Unchecked
-    }
-}
-
 /// Explains one exchange.
 #[must_use]
 pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
     let mut findings = Findings::default();
     let mut explained = skeleton(id, &found);
-    if found.has_gap {
-        findings.say(FindingCode::CaptureGap, "bytes of a message were not captured");
+    for loss in &found.losses {
+        findings.say(FindingCode::CaptureGap, describe_loss(loss));
     }
-    read_messages(&found, &mut explained, &mut findings);
-    let both = found.challenge.as_ref().zip(found.authenticate.as_ref());
-    match both {
+    match &found.bare {
+        Some(bare) => explain_bare(&found, bare, known, &mut explained, &mut findings),
+        None => explain_messages(&found, known, &mut explained, &mut findings),
+    }
+    inspect::version(&explained, &mut findings);
+    inspect::answer(&explained, &mut findings);
+    explained.findings = findings.into_sorted();
+    explained.found = found;
+    explained.code_page = known.code_page;
+    explained
+}
+
+fn explain_messages(
+    found: &FoundExchange,
+    known: Known<'_>,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
+    read_messages(found, known.code_page, explained, findings);
+    match found.challenge.as_ref().zip(found.authenticate.as_ref()) {
         None => {
             let missing = match (&found.challenge, &found.authenticate) {
                 (None, _) => "CHALLENGE_MESSAGE was not seen",
                 (_, _) => "AUTHENTICATE_MESSAGE was not seen",
             };
-            findings.say(FindingCode::HalfExchange, missing);
+            findings.say(FindingCode::HalfExchange, half(found, missing));
             explained.keys = Ladder::unknown(missing);
         }
         Some((challenge, authenticate)) => {
-            explain_whole(&found, challenge, authenticate, known, &mut explained, &mut findings);
+            explain_whole(found, challenge, authenticate, known, explained, findings);
         }
-    }
-    explained.findings = findings.0;
-    explained.found = found;
-    explained
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn say(&mut self, code: FindingCode, message: impl Into<String>) {
-        self.0.push(Finding::new(code, message));
-    }
-
-    fn point(&mut self, code: FindingCode, message: impl Into<String>, at: Option<At>) {
-        self.0.push(Finding::new(code, message).at(at));
     }
 }
 
 fn skeleton(id: u64, found: &FoundExchange) -> Explained {
-    let frames = found.messages().filter_map(|(_, seen)| seen.origin.map(|origin| origin.frame));
-    let last = found.messages().filter_map(|(_, seen)| seen.origin).last();
+    let frames = found.origins().map(|origin| origin.frame);
+    let last = found.origins().last();
     let outcome = match &found.answer {
-        None => Outcome { result: "unknown", status: None },
+        None => Outcome { result: "unknown", status: None, guest: false },
         Some(answer) => Outcome {
-            result: if answer.accepted { "accepted" } else { "refused" },
+            result: match answer.said {
+                Said::Accepted | Said::AcceptedAsGuest => "accepted",
+                Said::Refused => "refused",
+                Said::Unclear => "unknown",
+            },
             status: Some(answer.status.clone()),
+            guest: answer.said == Said::AcceptedAsGuest,
         },
     };
     let answer_frame = found.answer.as_ref().map(|answer| answer.origin.frame);
@@ -237,11 +108,17 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
         findings: Vec::new(),
         found: FoundExchange::empty(None, found.wrapping, None),
         negotiated: NegotiateFlags::empty(),
+        code_page: CodePage::Cp850,
     }
 }
 
 /// What each message says by itself, damaged or not.
-fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mut Findings) {
+fn read_messages(
+    found: &FoundExchange,
+    code_page: CodePage,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
     for (kind, seen) in found.messages() {
         let defects = match kind {
             MessageType::Negotiate => NegotiateMessage::decode(&seen.bytes).map(|message| {
@@ -256,6 +133,7 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
             MessageType::Authenticate => AuthenticateMessage::decode(&seen.bytes).map(|message| {
                 explained.flags.authenticate =
                     message.negotiate_flags.map(names).unwrap_or_default();
+                explained.account = account(&message, code_page);
                 message.defects()
             }),
         };
@@ -263,7 +141,7 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
             Ok(defects) => {
                 for defect in defects {
                     let at = at(kind, seen, defect.offset, 0);
-                    findings.point(FindingCode::DamagedMessage, describe(kind, &defect), at);
+                    findings.point(inspect::code_of(&defect), describe(kind, &defect), at);
                 }
             }
             Err(error) => {
@@ -274,8 +152,113 @@ fn read_messages(found: &FoundExchange, explained: &mut Explained, findings: &mu
     }
 }
 
+/// The names that AUTHENTICATE alone says; whole exchanges know more of the character set.
+fn account(message: &AuthenticateMessage<'_>, code_page: CodePage) -> AccountNames {
+    let unicode = message
+        .negotiate_flags
+        .is_some_and(|flags| flags.contains(NegotiateFlags::NEGOTIATE_UNICODE));
+    let charset = if unicode { Charset::Unicode } else { Charset::Oem(code_page) };
+    let text = |bytes| charset.decode(bytes).map_or_else(|_| hex(bytes), |name| name.to_string());
+    AccountNames {
+        domain: text(message.domain_name.bytes()),
+        user: text(message.user_name.bytes()),
+        workstation: text(message.workstation.bytes()),
+    }
+}
+
 fn describe(kind: MessageType, error: &DecodeError) -> String {
     format!("{}: {error}", kind.name())
+}
+
+/// What is missing of an exchange, and why as far as the capture shows.
+fn half(found: &FoundExchange, missing: &str) -> String {
+    let why = match found.ended {
+        _ if found.endpoints.is_some_and(|ends| ends.guessed) && found.negotiate.is_none() => {
+            "the capture begins in the middle of this connection"
+        }
+        Some(EndReason::CaptureEnded) => "the capture ended first",
+        Some(EndReason::Closed) => "the connection was closed first",
+        Some(EndReason::Reset) => "the connection was reset first",
+        Some(EndReason::Reused) => "another connection took its place",
+        Some(EndReason::Evicted) => "there was too much at once to keep it in mind",
+        _ => return missing.to_owned(),
+    };
+    format!("{missing}: {why}")
+}
+
+/// Which bytes are lost, and where that shows.
+fn describe_loss(loss: &Loss) -> String {
+    let sender = match loss.direction {
+        Direction::ClientToServer => "client",
+        Direction::ServerToClient => "server",
+    };
+    let frame = loss.origin.frame;
+    match loss.kind {
+        LossKind::Missing { bytes, cause } => {
+            let why = match cause {
+                GapCause::Acknowledged => "acknowledged, but not captured",
+                GapCause::Cut => "cut from the packet by the snap length",
+                GapCause::Bound => "did not come in time",
+                _ => "never captured",
+            };
+            format!("{bytes} bytes from the {sender} are missing before frame {frame}: {why}")
+        }
+        LossKind::CutOff => {
+            format!("a message from the {sender} that begins in frame {frame} breaks off")
+        }
+    }
+}
+
+/// Challenge and responses that are fields of SMB 1: no flags, no MIC, no key exchange.
+fn explain_bare(
+    found: &FoundExchange,
+    bare: &BareExchange,
+    known: Known<'_>,
+    explained: &mut Explained,
+    findings: &mut Findings,
+) {
+    explained.mic = Verdict::Absent;
+    if let Some((user, domain)) = subject::names(bare, known.code_page) {
+        let workstation = String::new();
+        explained.account =
+            AccountNames { domain: domain.to_string(), user: user.to_string(), workstation };
+    }
+    let Some(read) = Bare::new(bare, known.code_page) else {
+        let missing = "the challenge in the response to SMB_COM_NEGOTIATE was not seen";
+        findings.say(FindingCode::HalfExchange, half(found, missing));
+        explained.keys = Ladder::unknown(missing);
+        return;
+    };
+    let subject = Subject::Bare(read);
+    let challenge = hex(&subject.responses().server_challenge);
+    explained.challenge_for_domain_controller = Some(challenge.clone());
+    explained.server_challenge = Some(challenge);
+    explained.version = subject.apparent_version().map(NtlmVersion::name);
+    read_client_target_info(&subject, explained);
+    match judge(&subject, known, explained, findings) {
+        Ok(keys) => {
+            explained.version = Some(keys.version().name());
+            explained.keys = Ladder::new(&keys, Some(&Places::Bare(bare)));
+        }
+        Err(why) => explained.keys = Ladder::unknown(why),
+    }
+    if let Some(version @ ("LM" | "NTLMv1")) = explained.version {
+        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {version}"));
+    }
+}
+
+/// What an NTLMv2 response says of target and channel.
+fn read_client_target_info(subject: &Subject<'_>, explained: &mut Explained) {
+    let list = subject.client_target_info().unwrap_or_default();
+    explained.target_name =
+        list.text(AvId::TARGET_NAME).map(|name| name.to_string()).filter(|name| !name.is_empty());
+    explained.channel_bindings = match ChannelBindings::compare(None, list.channel_bindings()) {
+        ChannelBindingsResult::Absent => "absent",
+        ChannelBindingsResult::Zero => "zero",
+        ChannelBindingsResult::Match => "match",
+        ChannelBindingsResult::Mismatch => "mismatch",
+        ChannelBindingsResult::Present => "present",
+    };
 }
 
 fn explain_whole(
@@ -312,17 +295,9 @@ fn explain_whole(
         ntlm::keys::MicRule::NotAnnounced => Verdict::Absent,
         _ => Verdict::Unchecked,
     };
-    let list = exchange.client_target_info().unwrap_or_default();
-    explained.target_name =
-        list.text(AvId::TARGET_NAME).map(|name| name.to_string()).filter(|name| !name.is_empty());
-    explained.channel_bindings = match ChannelBindings::compare(None, list.channel_bindings()) {
-        ChannelBindingsResult::Absent => "absent",
-        ChannelBindingsResult::Zero => "zero",
-        ChannelBindingsResult::Match => "match",
-        ChannelBindingsResult::Mismatch => "mismatch",
-        ChannelBindingsResult::Present => "present",
-    };
-    look_at(&exchange, found, authenticate, findings);
+    let subject = Subject::Messages(&exchange);
+    read_client_target_info(&subject, explained);
+    inspect::messages(&exchange, found, findings);
 
     let Some((fields_challenge, fields_authenticate)) =
         ChallengeMessage::decode_with_fields(&challenge.bytes)
@@ -331,13 +306,13 @@ fn explain_whole(
     else {
         return;
     };
-    let places = Places {
+    let places = Places::Messages {
         challenge: &fields_challenge.1,
         challenge_frame: challenge.origin.map(|origin| origin.frame),
         authenticate: &fields_authenticate.1,
         authenticate_frame: authenticate.origin.map(|origin| origin.frame),
     };
-    let keys = match judge(&exchange, known, explained, findings) {
+    let keys = match judge(&subject, known, explained, findings) {
         Ok(keys) => keys,
         Err(why) => {
             explained.keys = Ladder::unknown(why);
@@ -362,55 +337,54 @@ fn explain_whole(
 
 /// Finds the secret, checks the response, derives the keys; or says why there are none.
 fn judge(
-    exchange: &Exchange<'_>,
+    subject: &Subject<'_>,
     known: Known<'_>,
     explained: &mut Explained,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
-    let version = exchange.apparent_version();
+    let version = subject.apparent_version();
     if version == Some(NtlmVersion::Anonymous) {
-        let flags = exchange.challenge().negotiate_flags;
         explained.response = Verdict::Absent;
-        if flags.contains(NegotiateFlags::LOCAL_CALL) {
+        if subject.is_local_call() {
             explained.version = Some("local-call");
             findings.say(FindingCode::LocalCall, "a local call: the proof is not in the messages");
             return Err("a local call: the keys are not derived from the messages");
         }
         findings.say(FindingCode::Anonymous, "an anonymous logon");
-        return keys(exchange, KeySource::Anonymous, findings);
+        return keys(subject, KeySource::Anonymous, findings);
     }
-    match known.accounts.find(exchange.user(), exchange.domain()) {
+    match known.accounts.find(subject.user(), subject.domain()) {
         Err(ambiguous) => {
             findings.say(FindingCode::AmbiguousAccount, ambiguous.to_string());
             Err("two entries of the secrets fit this account equally well")
         }
         Ok(Some(found)) => {
             if found.kind == MatchKind::OtherDomain {
-                let user = exchange.user();
+                let user = subject.user();
                 let text =
                     format!("the secrets have {user} under another domain only, which was taken");
                 findings.say(FindingCode::OtherDomain, text);
             }
-            prove(exchange, found.secret, explained, findings)
+            prove(subject, found.secret, explained, findings)
         }
-        Ok(None) => without_secret(exchange, known, explained, findings),
+        Ok(None) => without_secret(subject, known, explained, findings),
     }
 }
 
 /// Perhaps the session key of this very exchange is known.
 fn without_secret(
-    exchange: &Exchange<'_>,
+    subject: &Subject<'_>,
     known: Known<'_>,
     explained: &Explained,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
-    match known.accounts.find_session_key(exchange.challenge().server_challenge) {
+    match known.accounts.find_session_key(subject.responses().server_challenge) {
         Err(ambiguous) => {
             findings.say(FindingCode::AmbiguousAccount, ambiguous.to_string());
             Err("two session keys are given for this exchange")
         }
         Ok(Some(found)) => {
-            from_session_key(exchange, found.exported_session_key.duplicate(), findings)
+            from_session_key(subject, found.exported_session_key.duplicate(), findings)
         }
         Ok(None) => {
             let name = account_text(&explained.account);
@@ -422,12 +396,12 @@ fn without_secret(
 }
 
 fn prove(
-    exchange: &Exchange<'_>,
+    subject: &Subject<'_>,
     secret: &AccountSecret,
     explained: &mut Explained,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
-    let Some(proof) = exchange.prove(secret) else {
+    let Some(proof) = subject.prove(secret) else {
         explained.response = Verdict::Invalid;
         let name = account_text(&explained.account);
         findings.say(
@@ -437,24 +411,24 @@ fn prove(
         return Err("the response is not valid under this secret");
     };
     explained.response = Verdict::Valid;
-    report_proof(exchange, &proof, findings);
-    keys(exchange, KeySource::Secret { secret, proof }, findings)
+    report_proof(subject, &proof, findings);
+    keys(subject, KeySource::Proof(proof), findings)
 }
 
-fn report_proof(exchange: &Exchange<'_>, proof: &Proof, findings: &mut Findings) {
-    if proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain && !exchange.domain().is_empty() {
+fn report_proof(subject: &Subject<'_>, proof: &Proof, findings: &mut Findings) {
+    if proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain && !subject.domain().is_empty() {
         findings.say(
             FindingCode::EmptyDomain,
             format!(
                 "the response holds with an empty domain, though {} was sent",
-                exchange.domain()
+                subject.domain()
             ),
         );
     }
 }
 
 fn from_session_key(
-    exchange: &Exchange<'_>,
+    subject: &Subject<'_>,
     exported_session_key: ntlm::keys::ExportedSessionKey,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
@@ -462,170 +436,17 @@ fn from_session_key(
         FindingCode::SessionKeyOnly,
         "only the ExportedSessionKey is known: the response was not checked",
     );
-    let version = exchange.apparent_version().ok_or("the responses belong to no version")?;
-    keys(exchange, KeySource::ExportedSessionKey { version, exported_session_key }, findings)
+    let version = subject.apparent_version().ok_or("the responses belong to no version")?;
+    keys(subject, KeySource::ExportedSessionKey { version, exported_session_key }, findings)
 }
 
 fn keys(
-    exchange: &Exchange<'_>,
-    source: KeySource<'_>,
+    subject: &Subject<'_>,
+    source: KeySource,
     findings: &mut Findings,
 ) -> Result<KeySchedule, &'static str> {
-    exchange.keys(source).map_err(|error| {
+    subject.keys(source).map_err(|error| {
         findings.say(FindingCode::InvalidSessionKey, error.to_string());
         "EncryptedRandomSessionKey is not 16 bytes long"
     })
-}
-
-/// Findings that need no secret.
-fn look_at(
-    exchange: &Exchange<'_>,
-    found: &FoundExchange,
-    authenticate: &Seen,
-    findings: &mut Findings,
-) {
-    let flags = exchange.negotiate_flags();
-    let version = exchange.apparent_version();
-    if matches!(version, Some(NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess | NtlmVersion::Lm)) {
-        let name = version.map_or("", NtlmVersion::name);
-        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {name}"));
-    }
-    if flags.protects() && version != Some(NtlmVersion::Anonymous) {
-        if !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
-            findings.say(
-                FindingCode::NoExtendedSessionSecurity,
-                "messages are protected without extended session security",
-            );
-        }
-        let bits = SealingKeyRule::choose(flags).strength_bits();
-        if bits < 128 {
-            findings.say(FindingCode::WeakKeys, format!("sealing keys have {bits} secret bits"));
-        }
-    }
-    flags_between(exchange, authenticate, findings);
-    if version == Some(NtlmVersion::Ntlmv2) {
-        look_at_av_pairs(exchange, found, findings);
-    }
-}
-
-fn flags_between(exchange: &Exchange<'_>, authenticate: &Seen, findings: &mut Findings) {
-    let challenge = exchange.challenge().negotiate_flags;
-    let Some(kept) = exchange.authenticate().negotiate_flags else { return };
-    if exchange.is_connectionless() {
-        return;
-    }
-    let protection = NegotiateFlags::NEGOTIATE_SIGN
-        | NegotiateFlags::NEGOTIATE_SEAL
-        | NegotiateFlags::NEGOTIATE_128
-        | NegotiateFlags::NEGOTIATE_KEY_EXCH
-        | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
-    let place = || at(MessageType::Authenticate, authenticate, 60, 4);
-    let dropped = challenge.intersection(protection).difference(kept);
-    if !dropped.is_empty() {
-        let text = format!("AUTHENTICATE drops {}", names(dropped).join(", "));
-        findings.point(FindingCode::FlagsDropped, text, place());
-    }
-    let added = kept.intersection(protection).difference(challenge);
-    if !added.is_empty() {
-        let text = format!("AUTHENTICATE sets {} unasked", names(added).join(", "));
-        findings.point(FindingCode::FlagsAdded, text, place());
-    }
-}
-
-fn look_at_av_pairs(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
-    let list = exchange.client_target_info().unwrap_or_default();
-    let offered = exchange.challenge().target_info().and_then(|list| list.timestamp());
-    if offered.is_some() && !exchange.authenticate().announces_mic() {
-        findings.say(
-            FindingCode::MicMissing,
-            "the server sent a timestamp, yet the client announces no MIC",
-        );
-    }
-    match list.channel_bindings() {
-        None => findings.say(FindingCode::ChannelBindingsAbsent, "no channel bindings"),
-        Some(bindings) if bindings == [0; 16] => {
-            findings.say(FindingCode::ChannelBindingsZero, "channel bindings are zero");
-        }
-        Some(_) => {}
-    }
-    if list.flags().is_some_and(|flags| flags.untrusted_target_name()) {
-        findings.say(
-            FindingCode::TargetNameUntrusted,
-            "the client says that its target name comes from an untrusted source",
-        );
-    }
-    if !exchange.target_info_is_echoed() {
-        findings.say(
-            FindingCode::TargetInfoNotEchoed,
-            "the AV_PAIRs of CHALLENGE did not come back unchanged",
-        );
-    }
-    if let Ok(NtChallengeResponse::Ntlmv2(response)) =
-        exchange.authenticate().nt_challenge_response()
-    {
-        clock(response.client_challenge.time_stamp, found, findings);
-    }
-}
-
-fn clock(time_stamp: ntlm::FileTime, found: &FoundExchange, findings: &mut Findings) {
-    const HALF_AN_HOUR: u64 = 30 * 60;
-    let captured = found
-        .authenticate
-        .as_ref()
-        .and_then(|seen| seen.origin)
-        .and_then(|origin| origin.time)
-        .map(|Timestamp(nanos)| ntlm::FileTime::from_unix_nanos(u128::from(nanos)));
-    if let Some(captured) = captured {
-        let apart = captured.seconds_apart(time_stamp);
-        if apart > HALF_AN_HOUR {
-            findings.say(
-                FindingCode::ClockSkew,
-                format!("the timestamp is {apart} s away from the time of the capture"),
-            );
-        }
-    }
-}
-
-fn account_text(account: &AccountNames) -> String {
-    match account.domain.as_str() {
-        "" => account.user.clone(),
-        domain => format!("{domain}\\{}", account.user),
-    }
-}
-
-fn names(flags: NegotiateFlags) -> Vec<&'static str> {
-    flags.info().map(|info| info.name).collect()
-}
-
-fn at(kind: MessageType, seen: &Seen, offset: usize, length: usize) -> Option<At> {
-    let message = match kind {
-        MessageType::Negotiate => "negotiate",
-        MessageType::Challenge => "challenge",
-        MessageType::Authenticate => "authenticate",
-    };
-    let Span { offset, length } = Span { offset, length };
-    Some(At { message, frame: seen.origin.map(|origin| origin.frame), offset, length })
-}
-
-/// UTC, to the millisecond.
-fn rfc3339(Timestamp(nanos): Timestamp) -> String {
-    let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil_from_days(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// Days since 1970-01-01 to a date of the Gregorian calendar, in eras of 400 years from a March.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }

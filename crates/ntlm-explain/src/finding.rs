@@ -56,6 +56,26 @@ impl Finding {
     }
 }
 
+/// Findings as they come up.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(crate) fn say(&mut self, code: FindingCode, message: impl Into<String>) {
+        self.0.push(Finding::new(code, message));
+    }
+
+    pub(crate) fn point(&mut self, code: FindingCode, message: impl Into<String>, at: Option<At>) {
+        self.0.push(Finding::new(code, message).at(at));
+    }
+
+    /// What matters most comes first; what matters alike stays in the order it was said.
+    pub(crate) fn into_sorted(mut self) -> Vec<Finding> {
+        self.0.sort_by_key(|finding| core::cmp::Reverse(finding.severity));
+        self.0
+    }
+}
+
 macro_rules! findings {
     ($($(#[doc = $meaning:literal])+ $name:ident $code:literal $severity:ident $advice:literal)*) => {
         /// What a finding is about. Codes are stable.
@@ -100,6 +120,9 @@ findings! {
     /// The client proved itself with LM or NTLMv1, which can be broken from one recorded exchange.
     WeakVersion "weak-version" Warning
         "Set LmCompatibilityLevel to 3 or more at the client and 5 at the server or domain controller."
+    /// Beside the NTLMv1 response stands one made from the LM hash, which falls in minutes.
+    LmResponseSent "lm-response-sent" Warning
+        "Set LmCompatibilityLevel to 3 or more at the client, and stop storing LM hashes."
     /// Messages are to be protected, but extended session security was not negotiated.
     NoExtendedSessionSecurity "no-extended-session-security" Warning
         "Find out which end does not offer NTLMSSP_NEGOTIATE_EXTENDED_SESSIONSECURITY."
@@ -114,6 +137,9 @@ findings! {
     /// The server offered a timestamp, yet the client announced no MIC.
     MicMissing "mic-missing" Warning
         "A client since Windows Vista sends one; without it, the flags can be changed on the way."
+    /// MsvAvFlags announces a MIC, but the message has none.
+    AnnouncedMicMissing "announced-mic-missing" Error
+        "Someone took it out on the way, or the client is broken; a server must refuse this."
     /// NEGOTIATE was not captured, so the MIC cannot be checked.
     NegotiateNotSeen "negotiate-not-seen" Info "Start the capture before the connection."
     /// The client sent no channel bindings.
@@ -139,17 +165,29 @@ findings! {
     AmbiguousAccount "ambiguous-account" Error "Remove one of the two entries."
     /// No proof was offered: user, domain and NT response are empty.
     Anonymous "anonymous" Info "Refuse anonymous logons where they are not needed."
+    /// The server let the client in as a guest: it proved nothing, and its keys protect nothing.
+    Guest "guest" Warning
+        "Turn guest access off at the server, or mend the account's name or password."
     /// A local call of Windows: the proof is a handle within one machine.
     LocalCall "local-call" Info "There are no keys that could be derived from the messages."
     /// The exchange has no CHALLENGE or no AUTHENTICATE.
     HalfExchange "half-exchange" Warning
         "Capture the whole connection; or the logon was given up midway."
     /// A message breaks a rule of its format.
-    DamagedMessage "damaged-message" Warning "Compare the bytes with the section of the field."
+    DamagedMessage "damaged-message" Warning "Compare the bytes with the section of the field (`ntlm decode` shows them)."
+    /// An AV_PAIR stands twice in one list.
+    DuplicateAvPair "duplicate-av-pair" Warning
+        "Implementations differ in which one they take; find out which end wrote the second."
+    /// An AV_PAIR list does not end with MsvAvEOL.
+    UnterminatedAvPairs "unterminated-av-pairs" Warning
+        "Some implementations read on behind its end; mend the end that wrote it."
     /// A message cannot be decoded.
     UnreadableMessage "unreadable-message" Error "See which field is wrong and where."
     /// Bytes of a message were not captured.
     CaptureGap "capture-gap" Warning "Capture again without loss."
+    /// CHALLENGE does not grant flags for protection that the client offered.
+    FlagsNotGranted "flags-not-granted" Info
+        "The server cannot do it, was told not to, or someone changed NEGOTIATE or CHALLENGE."
     /// AUTHENTICATE keeps fewer flags for protection than CHALLENGE granted.
     FlagsDropped "flags-dropped" Warning
         "A client drops them only if it was told to, or someone changed the message."
@@ -162,6 +200,15 @@ findings! {
     ClockSkew "clock-skew" Info "Windows before 2012 refuses the client; correct the clocks."
     /// KEY_EXCH and SIGN or SEAL are set, but EncryptedRandomSessionKey is not 16 bytes long.
     InvalidSessionKey "invalid-session-key" Error "A server answers SEC_E_INVALID_TOKEN."
+    /// The server refused the logon.
+    Refused "refused" Info
+        "See the status; with the account in the secrets file, it shows whether the password was right."
+    /// The server refused the logon although the response is valid under the secret.
+    RefusedThoughValid "refused-though-valid" Warning
+        "The password is right: look at the account's state, its rights, and the server's policy."
+    /// The server accepted the logon although the response is not valid under the secret.
+    AcceptedThoughInvalid "accepted-though-invalid" Warning
+        "The secret given here is not the account's, or the server lets in whoever it does not know."
     /// Only the ExportedSessionKey is known, not the account's secret.
     SessionKeyOnly "session-key-only" Info
         "Add the password or NT hash to have the response checked."

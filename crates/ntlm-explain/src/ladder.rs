@@ -1,14 +1,18 @@
 //! The ladder as a document: each key with its rule, its formula, and where its inputs came from.
 
+use crate::carrier::BareExchange;
 use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Rule, Step, StepValue};
-use ntlm::wire::Fields;
+use ntlm::wire::{Fields, Span};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt::Write;
 
 /// All keys of an exchange in the order of derivation.
 #[derive(Debug)]
-pub struct Ladder(Vec<Rung>);
+pub struct Ladder {
+    rungs: Vec<Rung>,
+    is_redacted: bool,
+}
 
 /// One key.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ pub struct RungInput {
 /// Bytes of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// `challenge` or `authenticate`.
+    /// `challenge` or `authenticate`; or the message of SMB 1 that it is a field of.
     pub message: &'static str,
     /// The frame that completes the message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,24 +65,30 @@ pub struct Place {
     pub length: usize,
 }
 
-/// Where the fields of the two messages with key material stand.
+/// Where the fields with key material stand.
 #[derive(Debug)]
-pub struct Places<'a> {
-    /// Fields of CHALLENGE.
-    pub challenge: &'a Fields,
-    /// The frame of CHALLENGE.
-    pub challenge_frame: Option<u64>,
-    /// Fields of AUTHENTICATE.
-    pub authenticate: &'a Fields,
-    /// The frame of AUTHENTICATE.
-    pub authenticate_frame: Option<u64>,
+pub enum Places<'a> {
+    /// In two messages.
+    Messages {
+        /// Fields of CHALLENGE.
+        challenge: &'a Fields,
+        /// The frame of CHALLENGE.
+        challenge_frame: Option<u64>,
+        /// Fields of AUTHENTICATE.
+        authenticate: &'a Fields,
+        /// The frame of AUTHENTICATE.
+        authenticate_frame: Option<u64>,
+    },
+    /// In two messages of SMB 1; offsets count from their headers.
+    Bare(&'a BareExchange),
 }
 
 impl Ladder {
     /// From a schedule; `places` says where the message bytes stand, if there are messages.
     #[must_use]
     pub fn new(keys: &KeySchedule, places: Option<&Places<'_>>) -> Self {
-        Self(keys.steps().map(|step| Rung::new(step, places)).collect())
+        let rungs = keys.steps().map(|step| Rung::new(step, places)).collect();
+        Self { rungs, is_redacted: false }
     }
 
     /// A ladder of which nothing is known, for one reason.
@@ -90,18 +100,25 @@ impl Ladder {
             inputs: Vec::new(),
             value: RungValue::Unknown(why.to_owned()),
         };
-        Self(KeyName::STEPS.into_iter().map(rung).collect())
+        Self { rungs: KeyName::STEPS.into_iter().map(rung).collect(), is_redacted: false }
     }
 
     /// The keys in order.
     #[must_use]
     pub fn rungs(&self) -> &[Rung] {
-        &self.0
+        &self.rungs
+    }
+
+    /// Whether values are to be masked.
+    #[must_use]
+    pub const fn is_redacted(&self) -> bool {
+        self.is_redacted
     }
 
     /// Replaces every value by a mask of the same length.
     pub fn redact(&mut self) {
-        for rung in &mut self.0 {
+        self.is_redacted = true;
+        for rung in &mut self.rungs {
             if let RungValue::Known(hex) = &mut rung.value {
                 *hex = "*".repeat(hex.len());
             }
@@ -149,12 +166,18 @@ impl RungInput {
 impl Places<'_> {
     fn of(&self, field: MessageField) -> Option<Place> {
         match field {
-            MessageField::ServerChallenge => {
-                let span = self.challenge.span("ServerChallenge")?;
-                let (offset, length) = (span.offset, span.length);
-                let frame = self.challenge_frame;
-                Some(Place { message: "challenge", frame, offset, length })
-            }
+            MessageField::ServerChallenge => match self {
+                Self::Messages { challenge, challenge_frame: frame, .. } => {
+                    let Span { offset, length } = challenge.span("ServerChallenge")?;
+                    Some(Place { message: "challenge", frame: *frame, offset, length })
+                }
+                Self::Bare(bare) => {
+                    let field = bare.server_challenge.as_ref()?;
+                    let (frame, offset) = (Some(field.origin.frame), field.offset);
+                    let message = "smb_negotiate_response";
+                    Some(Place { message, frame, offset, length: field.bytes.len() })
+                }
+            },
             MessageField::LmChallengeResponse8 => {
                 self.in_authenticate("LmChallengeResponse", 0, Some(8))
             }
@@ -171,18 +194,32 @@ impl Places<'_> {
 
     /// `length` bytes of a field from `skip` on; without `length`, the rest of it.
     fn in_authenticate(&self, field: &str, skip: usize, length: Option<usize>) -> Option<Place> {
-        let span = self.authenticate.span(field)?;
+        let (message, frame, span) = match self {
+            Self::Messages { authenticate, authenticate_frame, .. } => {
+                ("authenticate", *authenticate_frame, authenticate.span(field)?)
+            }
+            Self::Bare(bare) => {
+                let field = match field {
+                    "LmChallengeResponse" => &bare.lm,
+                    "NtChallengeResponse" => &bare.nt,
+                    "UserName" => &bare.user,
+                    "DomainName" => &bare.domain,
+                    _ => return None,
+                };
+                let span = Span { offset: field.offset, length: field.bytes.len() };
+                ("smb_session_setup_request", Some(field.origin.frame), span)
+            }
+        };
         let rest = span.length.checked_sub(skip)?;
         let length = length.unwrap_or(rest).min(rest);
-        let (frame, offset) = (self.authenticate_frame, span.offset + skip);
-        Some(Place { message: "authenticate", frame, offset, length })
+        Some(Place { message, frame, offset: span.offset + skip, length })
     }
 }
 
 impl Serialize for Ladder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for rung in &self.0 {
+        let mut map = serializer.serialize_map(Some(self.rungs.len()))?;
+        for rung in &self.rungs {
             map.serialize_entry(rung.key.json_name(), rung)?;
         }
         map.end()

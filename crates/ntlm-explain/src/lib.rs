@@ -27,21 +27,27 @@
 //! ```
 //!
 //! From the bottom up: `carrier` finds tokens in a flow, `assemble` pairs them, `flows` joins both
-//! to a capture; `ladder` and `finding` are what `explain` makes of an exchange; `render` draws it.
+//! to a capture; `inspect` looks for what is weak or odd; `ladder` and
+//! `finding` are what `explain` makes of an exchange; `render` draws it.
 
 mod assemble;
 pub mod carrier;
+mod clock;
 mod decoded;
 mod explain;
+mod explained;
 mod finding;
 mod flows;
+mod inspect;
 mod ladder;
 pub mod render;
+mod subject;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen};
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
-pub use explain::{AccountNames, Explained, Flags, Known, Outcome, Verdict, explain};
+pub use explain::{Known, explain};
+pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::find_exchanges;
 pub use ladder::{Ladder, Place, Places, Rung, RungInput, RungValue, hex};

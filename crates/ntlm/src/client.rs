@@ -51,8 +51,11 @@ pub enum Protection {
 pub struct ClientConfig {
     /// What it is allowed.
     pub policy: ClientPolicy,
-    /// What it asks for.
+    /// What it asks for, and insists on.
     pub protection: Protection,
+    /// Whether signing is offered though `protection` does not insist on it. SPNEGO offers it always:
+    /// its mechListMIC is such a signature.
+    pub offer_signing: bool,
     /// Whether the server may only identify the client, not act for it.
     pub identify: bool,
     /// Its own NetBIOS name; may be empty.
@@ -76,6 +79,7 @@ impl Default for ClientConfig {
         Self {
             policy: ClientPolicy::default(),
             protection: Protection::None,
+            offer_signing: false,
             identify: false,
             workstation: Utf16String::default(),
             target_name: None,
@@ -147,6 +151,9 @@ impl Client {
         credential: &Credential,
         fresh: Fresh,
     ) -> Result<(Vec<u8>, Established), ClientError> {
+        if self.config.policy.blocks(self.config.target_name.as_ref()) {
+            return Err(Misuse::Blocked.into());
+        }
         let decoded = self.read(challenge)?;
         let (user, domain) = credential.name.fields();
         let target_info = decoded.message.target_info();
@@ -166,7 +173,7 @@ impl Client {
                 return Err(PeerError::NoServerNames.into());
             }
         }
-        let temp = self.temp(target_info, timestamp, &fresh)?;
+        let temp = if is_v2 { self.temp(target_info, timestamp, &fresh)? } else { Vec::new() };
         let responses = rule.compute(
             &credential.secret,
             &ResponseInputs {
@@ -179,9 +186,10 @@ impl Client {
         );
         let keys = decoded.keys(
             &responses.lm,
-            KeySource::Secret { secret: &credential.secret, proof: responses.proof },
+            KeySource::Proof(responses.proof),
             fresh.random_session_key,
         );
+        self.check_strength(&keys)?;
         let names = Names { user: &user, domain: &domain, workstation: &self.config.workstation };
         // The server's own MsvAvFlags are sent back: what they announce must be there.
         let flags = target_info.and_then(|list| list.flags()).unwrap_or_default();
@@ -195,7 +203,7 @@ impl Client {
             announced,
         )?;
         let relaxed = relaxations(rule, &keys);
-        Ok((token, Established { keys, relaxed }))
+        Ok((token, Established { keys, relaxed, has_mic: announced }))
     }
 
     /// Answers CHALLENGE without a proof (MS-NLMP 3.3.1).
@@ -241,6 +249,12 @@ impl Client {
         if missing.is_empty() { Ok(flags) } else { Err(PeerError::FlagsMissing(missing)) }
     }
 
+    /// NEGOTIATE_128 alone is no strength: LM_KEY, or datagrams without ESS, cut the key all the same.
+    fn check_strength(&self, keys: &KeySchedule) -> Result<(), PeerError> {
+        let weak = keys.negotiate_flags().protects() && keys.strength_bits() < 128;
+        if weak && self.config.policy.require_128_bit { Err(PeerError::WeakKeys) } else { Ok(()) }
+    }
+
     fn required(&self) -> NegotiateFlags {
         let mut required = NegotiateFlags::empty();
         if self.negotiate.is_none() {
@@ -268,19 +282,21 @@ impl Client {
         target_info: Option<TargetInfo<'_>>,
         timestamp: Option<FileTime>,
         fresh: &Fresh,
-    ) -> Result<Vec<u8>, Misuse> {
+    ) -> Result<Vec<u8>, PeerError> {
         let list = match target_info {
             None => TargetInfoBuilder::new().finish(),
             Some(list) => self.av_pairs(list, timestamp.is_some()),
         };
-        let list = list.map_err(|_| Misuse::NameTooLong)?;
+        let list = list.map_err(|_| PeerError::TargetInfoTooLong)?;
         let time_stamp = timestamp.unwrap_or(fresh.now);
         Ok(Ntlmv2ClientChallenge::encode(time_stamp, fresh.nonce, TargetInfo::new(&list)))
     }
 
     /// The server's pairs in their order, then ours in the order of Windows: 6, 8, 10, 9.
     fn av_pairs(&self, list: TargetInfo<'_>, announce_mic: bool) -> Result<Vec<u8>, TooLong> {
-        let mut flags = list.flags().unwrap_or_default();
+        // Whether our target name can be trusted is ours to say.
+        let theirs = list.flags().unwrap_or_default().0 & !AvFlags::UNTRUSTED_TARGET_NAME.0;
+        let mut flags = AvFlags(theirs);
         if announce_mic {
             flags = flags.with(AvFlags::MIC_PRESENT);
         }
@@ -368,7 +384,7 @@ impl Agreed<'_> {
     fn keys(
         &self,
         lm: &[u8],
-        source: KeySource<'_>,
+        source: KeySource,
         random_session_key: RandomSessionKey,
     ) -> KeySchedule {
         KeySchedule::derive(Derivation {
@@ -410,7 +426,7 @@ fn offer(config: &ClientConfig) -> NegotiateFlags {
         ),
         // KEY_EXCH counts only with SIGN or SEAL, and peers disagree about it elsewhere.
         (
-            config.protection != Protection::None,
+            config.protection != Protection::None || config.offer_signing,
             NegotiateFlags::NEGOTIATE_SIGN | NegotiateFlags::NEGOTIATE_KEY_EXCH,
         ),
         (config.protection == Protection::Seal, NegotiateFlags::NEGOTIATE_SEAL),
@@ -437,6 +453,7 @@ fn relaxations(rule: ResponseRule, keys: &KeySchedule) -> Vec<Relaxation> {
 pub struct Established {
     keys: KeySchedule,
     relaxed: Vec<Relaxation>,
+    has_mic: bool,
 }
 
 impl Established {
@@ -444,6 +461,12 @@ impl Established {
     #[must_use]
     pub const fn keys(&self) -> &KeySchedule {
         &self.keys
+    }
+
+    /// Whether AUTHENTICATE carries a MIC and says so.
+    #[must_use]
+    pub const fn has_mic(&self) -> bool {
+        self.has_mic
     }
 
     /// What the default policy would not have done.

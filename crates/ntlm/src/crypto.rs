@@ -108,7 +108,11 @@ impl Rc4 {
     }
 
     /// Starts over and runs to `position`: the cipher library gives no copy of a running stream.
+    /// A position ahead is none that was saved, and changes nothing.
     pub(crate) fn rewind(&mut self, position: u64) {
+        if position > self.position {
+            return;
+        }
         self.stream = self.key.schedule();
         self.position = 0;
         let mut skipped = [0; 64];

@@ -173,6 +173,9 @@ impl DatagramSession {
     }
 
     fn check_ready(&self, buffers: &[Buffer<'_>]) -> Result<(), SessionError> {
+        if !self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM) {
+            return Err(SessionError::WrongMode);
+        }
         let seals = buffers.iter().any(|buffer| matches!(buffer, Buffer::Sealed(_)));
         let may_seal = self.flags.contains(NegotiateFlags::NEGOTIATE_SEAL)
             && (self.ess() || self.keying == DatagramKeying::InsecureReset);

@@ -27,6 +27,13 @@ pub enum PeerError {
     /// The server's NetBIOS names are missing, which protection with NTLMv2 needs
     /// (STATUS_LOGON_FAILURE, MS-NLMP 3.1.5.1.2).
     NoServerNames,
+    /// The keys that would protect messages have fewer than 128 secret bits
+    /// (SEC_E_UNSUPPORTED_FUNCTION).
+    WeakKeys,
+    /// The server's TargetInfo leaves no room for the AV_PAIRs of the client.
+    TargetInfoTooLong,
+    /// The server does not take NTLM (STATUS_NOT_SUPPORTED).
+    Blocked,
     /// The challenge is too old (SEC_E_CONTEXT_EXPIRED).
     ChallengeExpired,
 }
@@ -39,6 +46,10 @@ pub enum Misuse {
     NameNotInCodePage,
     /// A name or response does not fit into 65535 bytes.
     NameTooLong,
+    /// A server without NetBIOS names, which clients refuse.
+    NameMissing,
+    /// The policy blocks NTLM towards this target (STATUS_NOT_SUPPORTED).
+    Blocked,
 }
 
 impl fmt::Display for ClientError {
@@ -63,6 +74,9 @@ impl fmt::Display for PeerError {
                 flags.info().try_for_each(|info| write!(f, " {}", info.name))
             }
             Self::NoServerNames => f.write_str("TargetInfo lacks the server's NetBIOS names"),
+            Self::WeakKeys => f.write_str("keys would have fewer than 128 secret bits"),
+            Self::TargetInfoTooLong => f.write_str("TargetInfo leaves no room for AV_PAIRs"),
+            Self::Blocked => f.write_str("NTLM is blocked by policy"),
             Self::ChallengeExpired => f.write_str("challenge is too old"),
         }
     }
@@ -73,6 +87,8 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Self::NameNotInCodePage => "name has characters outside the OEM code page",
             Self::NameTooLong => "name longer than 65535 bytes",
+            Self::NameMissing => "server without a NetBIOS name",
+            Self::Blocked => "NTLM is blocked towards this target by policy",
         })
     }
 }

@@ -12,9 +12,12 @@ use crate::message::{
 };
 use crate::text::{Charset, CodePage, Utf16String};
 use crate::wire::{DecodeError, DecodeErrorKind};
+use core::fmt;
 
 /// CHALLENGE and AUTHENTICATE of one exchange, with NEGOTIATE where it was seen.
-#[derive(Clone, Debug)]
+///
+/// `Debug` leaves the messages out: whoever has them can guess at the password.
+#[derive(Clone)]
 pub struct Exchange<'a> {
     negotiate: Option<&'a [u8]>,
     challenge_bytes: &'a [u8],
@@ -24,6 +27,16 @@ pub struct Exchange<'a> {
     user: Utf16String,
     domain: Utf16String,
     workstation: Utf16String,
+}
+
+impl fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("user", &self.user)
+            .field("domain", &self.domain)
+            .field("flags", &self.negotiate_flags())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a MIC or a response comes to.
@@ -215,7 +228,7 @@ impl<'a> Exchange<'a> {
     /// # Errors
     ///
     /// A key is exchanged, but the field does not have 16 bytes.
-    pub fn keys(&self, source: KeySource<'_>) -> Result<KeySchedule, InvalidSessionKey> {
+    pub fn keys(&self, source: KeySource) -> Result<KeySchedule, InvalidSessionKey> {
         let key = self.authenticate.encrypted_random_session_key;
         let flags = self.negotiate_flags();
         Ok(KeySchedule::derive(Derivation {

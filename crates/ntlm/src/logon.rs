@@ -5,7 +5,9 @@ use crate::anonymous::AnonymousLogon;
 use crate::channel_bindings::{ChannelBindings, ChannelBindingsResult};
 use crate::error::PeerError;
 use crate::exchange::{Check, Exchange};
-use crate::keys::{AccountSecret, KeySource, NtlmVersion, Ntowfv1, ResponseKind, SessionBaseKey};
+use crate::keys::{
+    AccountSecret, KeySource, LmowfPrefix, NtlmVersion, Ntowfv1, ResponseKind, SessionBaseKey,
+};
 use crate::message::{AvId, NtChallengeResponse};
 use crate::outcome::{AccountLogon, DenialReason, GuestLogon, LogonDenied, LogonOutcome};
 use crate::policy::{ChannelBindingsPolicy, Relaxation};
@@ -14,12 +16,13 @@ use crate::text::Utf16String;
 use crate::time::FileTime;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Who wants in, and what there is to check: what MS-APDS sends to a domain controller.
 ///
 /// Nothing in it is proved. It is answered once, by [`verify`](LogonRequest::verify) or
-/// [`accept`](LogonRequest::accept), which consume it.
-#[derive(Debug)]
+/// [`accept`](LogonRequest::accept), which consume it. `Debug` leaves the messages out: whoever has
+/// them can guess at the password.
 pub struct LogonRequest {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) negotiate: Option<Vec<u8>>,
@@ -28,13 +31,23 @@ pub struct LogonRequest {
     pub(crate) now: FileTime,
 }
 
+impl fmt::Debug for LogonRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogonRequest")
+            .field("user", &self.user())
+            .field("domain", &self.domain())
+            .field("workstation", &self.workstation())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A domain controller's verdict that the responses are right.
 #[derive(Debug)]
 pub struct Verdict {
     /// UserSessionKey: SessionBaseKey of the version that was judged.
     pub session_base_key: SessionBaseKey,
     /// The first 8 bytes of LMOWFv1 (LmKey), which the controller returns for NTLMv1.
-    pub lmowf_prefix: Option<[u8; 8]>,
+    pub lmowf_prefix: Option<LmowfPrefix>,
 }
 
 impl LogonRequest {
@@ -88,22 +101,21 @@ impl LogonRequest {
     /// [`LogonDenied`], whatever the reason.
     pub fn verify(self, account: Option<&AccountSecret>) -> Result<LogonOutcome, LogonDenied> {
         let exchange = self.exchange().map_err(|_| DenialReason::Malformed)?;
-        let policy = &self.config.policy;
         if exchange.responses().kind() == ResponseKind::Anonymous {
             return self.anonymous(&exchange);
         }
+        self.check_version(&exchange)?;
         let nobody = AccountSecret::from_hashes(Ntowfv1::new([0; 16]), None);
         let proof = exchange.prove(account.unwrap_or(&nobody));
-        let Some(secret) = account else {
-            return if policy.insecure_allow_guest {
+        if account.is_none() {
+            return if self.accepts(NtlmVersion::Guest) {
                 guest(&exchange)
             } else {
                 Err(DenialReason::WrongSecret.into())
             };
-        };
+        }
         let proof = proof.ok_or(DenialReason::WrongSecret)?;
-        let source = KeySource::Secret { secret, proof };
-        self.establish(&exchange, source)
+        self.establish(&exchange, KeySource::Proof(proof))
     }
 
     /// Takes a domain controller's verdict. Everything that needs no secret is still checked here.
@@ -113,12 +125,13 @@ impl LogonRequest {
     /// [`LogonDenied`]: the controller's yes does not outweigh a bad MIC, bindings or policy.
     pub fn accept(self, verdict: Verdict) -> Result<LogonOutcome, LogonDenied> {
         let exchange = self.exchange().map_err(|_| DenialReason::Malformed)?;
+        self.check_version(&exchange)?;
         let version = match exchange.apparent_version() {
             None | Some(NtlmVersion::Anonymous | NtlmVersion::Guest) => {
                 return Err(DenialReason::Malformed.into());
             }
-            // The controller does not say which of the two it was; LM counts as the weaker.
-            Some(NtlmVersion::Lmv2) if self.config.policy.insecure_accept_lm => NtlmVersion::Lm,
+            // The controller does not say whether the LM field was LMv2 or LM: it counts as LM.
+            Some(NtlmVersion::Lmv2) => NtlmVersion::Lm,
             Some(version) => version,
         };
         let Verdict { session_base_key, lmowf_prefix } = verdict;
@@ -126,8 +139,28 @@ impl LogonRequest {
         self.establish(&exchange, source)
     }
 
+    /// Refuses what the policy does not accept before any secret is looked at, so that the time it
+    /// takes says nothing of the password. An LM field may turn out to be either of two versions.
+    fn check_version(&self, exchange: &Exchange<'_>) -> Result<(), LogonDenied> {
+        let accepted = match exchange.apparent_version() {
+            None => return Err(DenialReason::Malformed.into()),
+            Some(NtlmVersion::Lmv2) => {
+                self.accepts(NtlmVersion::Lmv2) || self.accepts(NtlmVersion::Lm)
+            }
+            Some(version) => self.accepts(version),
+        };
+        match exchange.apparent_version() {
+            Some(version) if !accepted => Err(DenialReason::Version(version).into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn accepts(&self, version: NtlmVersion) -> bool {
+        self.config.policy.accepts(version, self.config.channel_bindings.is_some())
+    }
+
     fn anonymous(&self, exchange: &Exchange<'_>) -> Result<LogonOutcome, LogonDenied> {
-        if !self.config.policy.insecure_allow_anonymous {
+        if !self.accepts(NtlmVersion::Anonymous) {
             return Err(DenialReason::Anonymous.into());
         }
         let keys = exchange.keys(KeySource::Anonymous).map_err(|_| DenialReason::SessionKey)?;
@@ -138,17 +171,23 @@ impl LogonRequest {
     fn establish(
         &self,
         exchange: &Exchange<'_>,
-        source: KeySource<'_>,
+        source: KeySource,
     ) -> Result<LogonOutcome, LogonDenied> {
         let policy = &self.config.policy;
         let keys = exchange.keys(source).map_err(|_| DenialReason::SessionKey)?;
         let mut relaxed = Vec::new();
-        if !policy.accepts(keys.version()) {
+        if !self.accepts(keys.version()) {
             return Err(DenialReason::Version(keys.version()).into());
+        }
+        // NEGOTIATE_128 alone is no strength: LM_KEY, or datagrams without ESS, cut the key.
+        if policy.require_128_bit && keys.negotiate_flags().protects() && keys.strength_bits() < 128
+        {
+            return Err(DenialReason::WeakKeys.into());
         }
         match keys.version() {
             NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess => relaxed.push(Relaxation::Ntlmv1),
             NtlmVersion::Lm => relaxed.push(Relaxation::Lm),
+            NtlmVersion::Lmv2 => relaxed.push(Relaxation::Lmv2Alone),
             _ => {}
         }
         let mic = exchange.check_mic(keys.exported_session_key());
@@ -190,13 +229,18 @@ impl LogonRequest {
         let policy = &self.config.policy.target_name;
         let list = exchange.client_target_info().unwrap_or_default();
         let untrusted = list.flags().is_some_and(|flags| flags.untrusted_target_name());
-        let name = list.text(AvId::TARGET_NAME).filter(|name| !name.is_empty() && !untrusted);
-        let accepted = match &name {
-            None => !policy.require,
-            Some(_) if policy.accepted.is_empty() => true,
-            Some(name) => policy.accepted.iter().any(|ours| ours.eq_ignore_case(name)),
+        let sent = list.text(AvId::TARGET_NAME).filter(|name| !name.is_empty());
+        // A name that is not ours is refused whatever the client says of its source.
+        let is_ours = |name: &Utf16String| {
+            policy.accepted.is_empty() || policy.accepted.iter().any(|own| own.eq_ignore_case(name))
         };
-        if accepted { Ok(name) } else { Err(DenialReason::TargetName.into()) }
+        if sent.as_ref().is_some_and(|name| !is_ours(name)) {
+            return Err(DenialReason::TargetName.into());
+        }
+        match sent.filter(|_| !untrusted) {
+            None if policy.require => Err(DenialReason::TargetName.into()),
+            vouched_for => Ok(vouched_for),
+        }
     }
 
     fn check_clock(&self, exchange: &Exchange<'_>) -> Result<(), LogonDenied> {

@@ -180,6 +180,8 @@ pub enum DenialReason {
     Version(NtlmVersion),
     /// Anonymous, which the policy does not allow.
     Anonymous,
+    /// The keys have fewer than 128 secret bits.
+    WeakKeys,
     /// EncryptedRandomSessionKey is not 16 bytes long.
     SessionKey,
     /// The announced MIC does not hold.
@@ -203,6 +205,7 @@ impl fmt::Display for DenialReason {
             Self::Malformed => f.write_str("malformed messages"),
             Self::Version(version) => write!(f, "{version} is not accepted"),
             Self::Anonymous => f.write_str("anonymous logons are not allowed"),
+            Self::WeakKeys => f.write_str("keys have fewer than 128 secret bits"),
             Self::SessionKey => f.write_str("EncryptedRandomSessionKey is not 16 bytes"),
             Self::Mic => f.write_str("MIC does not hold"),
             Self::MicMissing => f.write_str("MIC is missing"),

@@ -89,6 +89,10 @@ pub struct ClientPolicy {
     pub insecure_offer_lm_key: bool,
     /// Whether it asks for `REQUEST_NON_NT_SESSION_KEY`.
     pub insecure_request_non_nt_session_key: bool,
+    /// Whether NTLM is not used at all (ClientBlocked, STATUS_NOT_SUPPORTED)...
+    pub block: bool,
+    /// ...but for these target names (ClientBlockExceptions), compared without regard to case.
+    pub block_exceptions: Vec<Utf16String>,
 }
 
 impl Default for ClientPolicy {
@@ -100,11 +104,22 @@ impl Default for ClientPolicy {
             require_128_bit: true,
             insecure_offer_lm_key: false,
             insecure_request_non_nt_session_key: false,
+            block: false,
+            block_exceptions: Vec::new(),
         }
     }
 }
 
 impl ClientPolicy {
+    /// Whether NTLM is blocked towards that target name (MS-NLMP 3.1.1.1).
+    #[must_use]
+    pub fn blocks(&self, target_name: Option<&Utf16String>) -> bool {
+        let is_exception = |name: &Utf16String| {
+            self.block_exceptions.iter().any(|exception| exception.eq_ignore_case(name))
+        };
+        self.block && !target_name.is_some_and(is_exception)
+    }
+
     /// What Windows sends at that level. Below level 3, ESS is not insisted on.
     #[must_use]
     pub fn at_level(level: LmCompatibilityLevel) -> Self {
@@ -180,6 +195,9 @@ pub struct ServerPolicy {
     pub insecure_accept_ntlmv1: bool,
     /// Whether an LM response alone is accepted.
     pub insecure_accept_lm: bool,
+    /// Whether an LMv2 response alone is accepted. It covers no AV_PAIRs: neither MIC nor channel
+    /// bindings, target name or timestamp, so it counts only where none of them is checked.
+    pub insecure_accept_lmv2_alone: bool,
     /// Whether LM_KEY and NON_NT_SESSION_KEY are granted to clients that ask.
     pub insecure_grant_lm_keys: bool,
     /// Whether anonymous logons are let in.
@@ -188,6 +206,10 @@ pub struct ServerPolicy {
     pub insecure_allow_guest: bool,
     /// Whether 128 bits are insisted on where SIGN or SEAL is negotiated.
     pub require_128_bit: bool,
+    /// Whether extended session security is insisted on where SIGN or SEAL is negotiated.
+    pub require_extended_session_security: bool,
+    /// Whether NTLM is refused altogether (ServerBlock, STATUS_NOT_SUPPORTED).
+    pub block: bool,
     /// Whether the client must negotiate SIGN.
     pub require_signing: bool,
     /// Whether a MIC must be there. One that is announced must be right in any case.
@@ -210,10 +232,13 @@ impl Default for ServerPolicy {
         Self {
             insecure_accept_ntlmv1: false,
             insecure_accept_lm: false,
+            insecure_accept_lmv2_alone: false,
             insecure_grant_lm_keys: false,
             insecure_allow_anonymous: false,
             insecure_allow_guest: false,
             require_128_bit: true,
+            require_extended_session_security: true,
+            block: false,
             require_signing: false,
             require_mic: false,
             require_target_info_echo: true,
@@ -232,26 +257,49 @@ impl ServerPolicy {
         Self {
             insecure_accept_ntlmv1: level < LmCompatibilityLevel::Level5,
             insecure_accept_lm: level < LmCompatibilityLevel::Level4InsecureForServers,
+            insecure_accept_lmv2_alone: true,
+            require_extended_session_security: level == LmCompatibilityLevel::Level5,
             ..Self::default()
         }
     }
 
-    /// Whether a response of that version may count. LMv2 alone covers neither MIC nor bindings nor
-    /// target name, so it counts only where none of them is required.
+    /// What the client must have negotiated, given what it did.
+    pub(crate) fn required_flags(&self, flags: NegotiateFlags) -> NegotiateFlags {
+        let wanted = [
+            (self.require_signing, NegotiateFlags::NEGOTIATE_SIGN),
+            (self.require_128_bit && flags.protects(), NegotiateFlags::NEGOTIATE_128),
+            (
+                self.require_extended_session_security && flags.protects(),
+                NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY,
+            ),
+        ];
+        let wanted = wanted.into_iter().filter_map(|(wanted, flag)| wanted.then_some(flag));
+        wanted.fold(NegotiateFlags::empty(), NegotiateFlags::union)
+    }
+
+    /// Whether a response of that version may count. Every version but NTLMv2 lacks the AV_PAIRs
+    /// that MIC, channel bindings, target name and timestamp rest on, so it counts only where none
+    /// of them is required; LMv2, which a man in the middle can make of NTLMv2, only where none of
+    /// them is so much as checked. `has_bindings` says that the server has channel bindings.
     #[must_use]
-    pub const fn accepts(&self, version: NtlmVersion) -> bool {
-        let needs_av_pairs = self.require_mic
+    pub fn accepts(&self, version: NtlmVersion, has_bindings: bool) -> bool {
+        let required = self.require_mic
             || self.target_name.require
-            || matches!(self.channel_bindings, ChannelBindingsPolicy::Require);
+            || self.channel_bindings == ChannelBindingsPolicy::Require;
+        let checked = has_bindings
+            || !self.target_name.accepted.is_empty()
+            || self.max_clock_skew_seconds.is_some();
         match version {
             NtlmVersion::Ntlmv2 => true,
-            NtlmVersion::Lmv2 => !needs_av_pairs,
+            NtlmVersion::Lmv2 => self.insecure_accept_lmv2_alone && !required && !checked,
             NtlmVersion::Ntlmv1 | NtlmVersion::Ntlmv1Ess => {
-                self.insecure_accept_ntlmv1 && !needs_av_pairs
+                self.insecure_accept_ntlmv1 && !required
             }
-            NtlmVersion::Lm => self.insecure_accept_lm && !needs_av_pairs,
-            NtlmVersion::Anonymous => self.insecure_allow_anonymous,
-            NtlmVersion::Guest => self.insecure_allow_guest,
+            NtlmVersion::Lm => self.insecure_accept_lm && !required,
+            NtlmVersion::Anonymous => {
+                self.insecure_allow_anonymous && !required && !self.require_signing
+            }
+            NtlmVersion::Guest => self.insecure_allow_guest && !required && !self.require_signing,
         }
     }
 }
@@ -264,6 +312,8 @@ pub enum Relaxation {
     Ntlmv1,
     /// An LM response was sent beside NTLMv1, or accepted alone.
     Lm,
+    /// An LMv2 response alone was accepted.
+    Lmv2Alone,
     /// An anonymous logon was let in.
     Anonymous,
     /// An unknown account was let in as guest.
@@ -303,6 +353,7 @@ impl Relaxation {
         match self {
             Self::Ntlmv1 => "NTLMv1 response",
             Self::Lm => "LM response",
+            Self::Lmv2Alone => "LMv2 response alone",
             Self::Anonymous => "anonymous logon",
             Self::Guest => "unknown account as guest",
             Self::WeakKeys => "keys of less than 128 bits",

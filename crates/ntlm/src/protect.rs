@@ -9,7 +9,7 @@ use crate::keys::{
 use crate::message::{MessageSignature, MessageSignatureWithoutEss};
 use core::fmt;
 
-/// Which end of the connection a [`Session`] is.
+/// Which end of the connection a [`Session`](crate::Session) is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The end that sent AUTHENTICATE.
@@ -72,6 +72,8 @@ pub enum SessionError {
     },
     /// A signature of another length or version.
     InvalidToken,
+    /// A session for a connection was asked of a connectionless logon, or the reverse.
+    WrongMode,
     /// Signing or sealing was not negotiated.
     NotNegotiated,
     /// All 2^32 sequence numbers are used.
@@ -88,6 +90,7 @@ impl fmt::Display for SessionError {
                 write!(f, "sequence number {received} came where {expected} is due")
             }
             Self::InvalidToken => f.write_str("not a message signature"),
+            Self::WrongMode => f.write_str("connection and datagrams are not protected alike"),
             Self::NotNegotiated => f.write_str("protection was not negotiated"),
             Self::SequenceExhausted => f.write_str("all sequence numbers are used"),
             Self::Broken => f.write_str("an earlier signature did not hold"),

@@ -41,10 +41,14 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Misuse::NameTooLong`] for a name of more than [`Self::MAX_NAME_LENGTH`].
+    /// [`Misuse::NameTooLong`] for a name of more than [`Self::MAX_NAME_LENGTH`],
+    /// [`Misuse::NameMissing`] without NetBIOS names.
     pub fn new(config: ServerConfig) -> Result<Self, Misuse> {
         let ServerNames { nb_computer, nb_domain, dns_computer, dns_domain, dns_tree } =
             &config.names;
+        if nb_computer.is_empty() || nb_domain.is_empty() {
+            return Err(Misuse::NameMissing);
+        }
         let names = [nb_computer, nb_domain, dns_computer, dns_domain, dns_tree];
         if names.iter().any(|name| name.as_units().len() > Self::MAX_NAME_LENGTH) {
             return Err(Misuse::NameTooLong);
@@ -62,6 +66,9 @@ impl Server {
         negotiate: &[u8],
         fresh: Fresh,
     ) -> Result<(Vec<u8>, Challenged), PeerError> {
+        if self.config.policy.block {
+            return Err(PeerError::Blocked);
+        }
         let message = NegotiateMessage::decode(negotiate)?;
         if let Some(defect) = message.defects().first() {
             return Err((*defect).into());
@@ -114,18 +121,12 @@ impl Server {
         if !flags.protects() {
             flags.remove(NegotiateFlags::NEGOTIATE_KEY_EXCH);
         }
-        let mut required = NegotiateFlags::empty();
-        if policy.require_signing {
-            required |= NegotiateFlags::NEGOTIATE_SIGN;
+        let missing = policy.required_flags(flags).difference(flags);
+        if missing.is_empty() {
+            Ok(flags.union(self.always()))
+        } else {
+            Err(PeerError::FlagsMissing(missing))
         }
-        if policy.require_128_bit && flags.protects() {
-            required |= NegotiateFlags::NEGOTIATE_128;
-        }
-        let missing = required.difference(flags);
-        if !missing.is_empty() {
-            return Err(PeerError::FlagsMissing(missing));
-        }
-        Ok(flags.union(self.always()))
     }
 
     fn always(&self) -> NegotiateFlags {
@@ -225,13 +226,7 @@ impl Challenged {
         if !added.is_empty() {
             return Err(PeerError::FlagsNotOffered(added));
         }
-        let mut required = NegotiateFlags::empty();
-        if request.config.policy.require_signing {
-            required |= NegotiateFlags::NEGOTIATE_SIGN;
-        }
-        if request.config.policy.require_128_bit && flags.protects() {
-            required |= NegotiateFlags::NEGOTIATE_128;
-        }
+        let mut required = request.config.policy.required_flags(flags);
         if request.negotiate.is_none() {
             required |= NegotiateFlags::NEGOTIATE_DATAGRAM | NegotiateFlags::NEGOTIATE_KEY_EXCH;
         } else if flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM) {
@@ -270,6 +265,7 @@ mod tests {
         let policy = ServerPolicy {
             insecure_accept_ntlmv1: true,
             insecure_accept_lm: true,
+            insecure_accept_lmv2_alone: true,
             ..ServerPolicy::default()
         };
         let send_timestamp = !matches!(sent, Sent::Lmv2Field);

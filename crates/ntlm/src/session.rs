@@ -235,6 +235,9 @@ impl Session {
         if self.broken {
             return Err(SessionError::Broken);
         }
+        if self.flags.contains(NegotiateFlags::NEGOTIATE_DATAGRAM) {
+            return Err(SessionError::WrongMode);
+        }
         let seals = buffers.iter().any(|buffer| matches!(buffer, Buffer::Sealed(_)));
         let may_seal =
             self.flags.contains(NegotiateFlags::NEGOTIATE_SEAL) || self.sealing_unnegotiated;

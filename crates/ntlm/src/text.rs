@@ -179,7 +179,12 @@ impl CodePage {
     /// Writes text. `None` if a unit has no place in the page; nothing is replaced by a likeness.
     #[must_use]
     pub fn encode(self, units: &[u16]) -> Option<Vec<u8>> {
-        units.iter().map(|&unit| self.encode_unit(unit)).collect()
+        // In one piece from the start: what is encoded may be a password.
+        let mut bytes = Vec::with_capacity(units.len());
+        for unit in units {
+            bytes.push(self.encode_unit(*unit)?);
+        }
+        Some(bytes)
     }
 
     /// The text in upper case, as [`upcase_byte`](Self::upcase_byte) gives it.

@@ -33,7 +33,11 @@ fn server() -> Server {
     };
     Server::new(ServerConfig {
         is_domain_joined: true,
-        policy: ServerPolicy { require_128_bit: false, ..ServerPolicy::default() },
+        policy: ServerPolicy {
+            require_128_bit: false,
+            require_extended_session_security: false,
+            ..ServerPolicy::default()
+        },
         ..ServerConfig::new(names)
     })
     .unwrap()

@@ -15,7 +15,12 @@ use core::ffi::c_int;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use ntlm as _;
+use ntlm::keys::{AccountSecret, Password};
+use ntlm::text::CodePage;
+use ntlm::{
+    AccountName, Check, Client, ClientConfig, Credential, FileTime, Fresh, Protection, Server,
+    ServerConfig, ServerNames,
+};
 
 /// Hands out one static block from the start to the end, and takes nothing back.
 struct Bump {
@@ -68,7 +73,7 @@ unsafe extern "C" {
     fn abort() -> !;
 }
 
-/// Exit status 0: the crate also ran.
+/// Exit status 0: the crate also works.
 // SAFETY: the C runtime calls the only `main` there is.
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_argc: c_int, _argv: *const *const u8) -> c_int {
@@ -76,6 +81,44 @@ pub extern "C" fn main(_argc: c_int, _argv: *const *const u8) -> c_int {
 }
 
 fn works() -> bool {
-    let allocated: Vec<u8> = (0..64).collect();
-    allocated.len() == 64
+    [Protection::Sign, Protection::Seal].into_iter().all(|it| logs_on(it).is_some())
+}
+
+/// A logon with both ends in memory, then a message each way. `None` where anything goes wrong.
+fn logs_on(protection: Protection) -> Option<()> {
+    let config = ClientConfig { protection, ..ClientConfig::default() };
+    let (negotiate, client) = Client::start(config);
+    let (nb_computer, nb_domain) = ("SERVER".into(), "EXAMPLE".into());
+    let names = ServerNames { nb_computer, nb_domain, ..ServerNames::default() };
+    let server = Server::new(ServerConfig::new(names)).ok()?;
+    let (challenge, server) = server.challenge(&negotiate, fresh(1)).ok()?;
+    let name = AccountName::parse(r"EXAMPLE\alice");
+    let credential = Credential { name, secret: secret("Wonder-Land1") };
+    let (authenticate, client) = client.respond(&challenge, &credential, fresh(2)).ok()?;
+    let logon = server.receive(&authenticate, fresh(3).now).ok()?;
+    let account = logon.verify(Some(&secret("Wonder-Land1"))).ok()?.into_account()?;
+    (account.mic() == Check::Valid).then_some(())?;
+
+    let (mut client, mut server) = (client.into_session(), account.into_session());
+    let (plain, mut message) =
+        (Vec::from(*b"for your eyes only"), Vec::from(*b"for your eyes only"));
+    if protection == Protection::Seal {
+        let signature = client.seal(&mut message).ok()?;
+        (message != plain).then_some(())?;
+        server.unseal(&mut message, &signature).ok()?;
+        (message == plain).then_some(())?;
+    }
+    let mut signature = server.sign(&message).ok()?;
+    client.verify(&message, &signature).ok()?;
+    // What is altered must not pass.
+    *signature.get_mut(4)? ^= 1;
+    client.verify(&message, &signature).is_err().then_some(())
+}
+
+fn secret(password: &str) -> AccountSecret {
+    AccountSecret::from_password(&Password::from(password), CodePage::Cp437)
+}
+
+fn fresh(seed: u8) -> Fresh {
+    Fresh::from_random(FileTime::from_unix_seconds(1_700_000_000), [seed; 24])
 }

@@ -150,7 +150,7 @@ fn ntlmv2_session_key(id: &str, input: &Value, expected: &Value) {
     assert_eq!(exchange.user().to_string(), input["user"].as_str().unwrap());
     let secret = secret(input);
     let proof = exchange.prove(&secret).unwrap();
-    let keys = exchange.keys(KeySource::Secret { secret: &secret, proof }).unwrap();
+    let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
     assert_eq!(exchange.check_mic(keys.exported_session_key()), Check::Valid, "{id}");
     for step in keys.steps() {
         let name = step.key.json_name();
@@ -407,7 +407,7 @@ fn smb1_responses(id: &str, server_challenge: [u8; 8], input: &Value, expected: 
         negotiate_flags: flags,
         server_challenge,
         lm_challenge_response: oem_password.bytes(),
-        source: KeySource::Secret { secret: &secret, proof },
+        source: KeySource::Proof(proof),
         key_exchange: KeyExchange::drawn(flags, RandomSessionKey::new([0; 16])),
     });
     let session_base_key = ntlm_keys.session_base_key().unwrap();

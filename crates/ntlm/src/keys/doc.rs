@@ -102,6 +102,8 @@ pub enum KeyName {
     ClientSealingKey,
     /// ServerSealingKey.
     ServerSealingKey,
+    /// LmChallengeResponse and NtChallengeResponse: no keys, but the proof that they are known.
+    Responses,
     /// The MIC: no key, but computed with one.
     Mic,
     /// The challenge that a domain controller must be given: no key, but easily mistaken.
@@ -147,6 +149,7 @@ impl KeyName {
             Self::ServerSigningKey => "ServerSigningKey",
             Self::ClientSealingKey => "ClientSealingKey",
             Self::ServerSealingKey => "ServerSealingKey",
+            Self::Responses => "LmChallengeResponse, NtChallengeResponse",
             Self::Mic => "MIC",
             Self::ChallengeForDomainController => "challenge for the domain controller",
         }
@@ -171,6 +174,7 @@ impl KeyName {
             Self::ServerSigningKey => "server_signing_key",
             Self::ClientSealingKey => "client_sealing_key",
             Self::ServerSealingKey => "server_sealing_key",
+            Self::Responses => "responses",
             Self::Mic => "mic",
             Self::ChallengeForDomainController => "challenge_for_domain_controller",
         }
@@ -207,6 +211,9 @@ impl KeyName {
             Self::ServerSigningKey => &["server signing subkey"],
             Self::ClientSealingKey => &["client sealing subkey", "client RC4 key"],
             Self::ServerSealingKey => &["server sealing subkey", "server RC4 key"],
+            Self::Responses => {
+                &["LM response", "NT response", "NTLM response", "NTLM2 session response"]
+            }
             Self::Mic => &["message integrity code", "NTLMSSP MIC"],
             Self::ChallengeForDomainController => {
                 &["LmChallenge (Netlogon)", "effective challenge"]

@@ -92,8 +92,9 @@ impl KeyExchangeKeyRule {
     /// The rule for a version, the negotiated flags, and whether there is an LM hash.
     #[must_use]
     pub const fn choose(version: NtlmVersion, flags: NegotiateFlags, has_lm_hash: bool) -> Self {
-        let lm_key = flags.contains(NegotiateFlags::NEGOTIATE_LM_KEY);
-        let non_nt = flags.contains(NegotiateFlags::REQUEST_NON_NT_SESSION_KEY);
+        let ess = flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY);
+        let lm_key = !ess && flags.contains(NegotiateFlags::NEGOTIATE_LM_KEY);
+        let non_nt = !ess && flags.contains(NegotiateFlags::REQUEST_NON_NT_SESSION_KEY);
         match version {
             NtlmVersion::Anonymous | NtlmVersion::Guest => Self::Anonymous,
             NtlmVersion::Ntlmv2 | NtlmVersion::Lmv2 => Self::Ntlmv2,
@@ -173,7 +174,8 @@ impl KeyExchangeKeyRule {
             },
             Self::Ntlmv1 => RuleDoc {
                 name: "Ntlmv1",
-                condition: "NTLMv1 or LM without ESS, LM_KEY and REQUEST_NON_NT_SESSION_KEY",
+                condition: "NTLMv1 without ESS, LM_KEY and REQUEST_NON_NT_SESSION_KEY; or LM alone \
+                            without the latter two, which do not count beside ESS",
                 formula: "SessionBaseKey",
                 inputs: SESSION_BASE_KEY,
                 length: 16,

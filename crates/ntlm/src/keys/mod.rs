@@ -28,8 +28,8 @@ pub use exported::{
 pub use kxkey::{KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, kxkey};
 pub use mic::{MicRule, mic};
 pub use owf::{
-    LmowfRule, Lmowfv1, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt, lmowf_v1,
-    lmowf_v1_from_oem, lmowf_v2, ntowf_v1, ntowf_v2,
+    LmowfPrefix, LmowfRule, Lmowfv1, Ntowfv1, Ntowfv2Rule, Password, ResponseKeyLm, ResponseKeyNt,
+    lmowf_v1, lmowf_v1_from_oem, lmowf_v2, ntowf_v1, ntowf_v2,
 };
 pub use response::{
     DomainControllerChallengeRule, NtProofStrRule, ResponseKeyLmRule, ResponseKeyNtRule,

@@ -58,6 +58,20 @@ secret_key! {
 }
 
 secret_key! {
+    /// The first 8 bytes of `LMOWFv1`, which a domain controller returns as LmKey: all that KXKEY
+    /// needs of it.
+    LmowfPrefix, 8
+}
+
+impl LmowfPrefix {
+    /// As an LM hash whose other bytes do not count.
+    pub(super) const fn padded(&self) -> Lmowfv1 {
+        let [a, b, c, d, e, f, g, h] = *self.expose();
+        Lmowfv1::new([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+}
+
+secret_key! {
     /// `NTOWFv1`, the NT hash of a password (MS-NLMP 3.3.1), 16 bytes.
     ///
     /// Whoever has it can log on as the account: guard it like the password.

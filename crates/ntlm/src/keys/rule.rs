@@ -4,7 +4,8 @@ use super::doc::{Direction, KeyName, RuleDoc};
 use super::{
     DomainControllerChallengeRule, EncryptedRandomSessionKeyRule, ExportedSessionKeyRule,
     KeyExchangeKeyRule, LmowfRule, MicRule, NtProofStrRule, Ntowfv2Rule, RandomSessionKeyRule,
-    ResponseKeyLmRule, ResponseKeyNtRule, SealingKeyRule, SessionBaseKeyRule, SigningKeyRule,
+    ResponseKeyLmRule, ResponseKeyNtRule, ResponseRule, SealingKeyRule, SessionBaseKeyRule,
+    SigningKeyRule,
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -39,6 +40,8 @@ pub enum Rule {
     SigningKey(Direction, SigningKeyRule),
     /// For ClientSealingKey and ServerSealingKey.
     SealingKey(Direction, SealingKeyRule),
+    /// For the two response fields.
+    Responses(ResponseRule),
     /// For the MIC.
     Mic(MicRule),
     /// For the challenge that a domain controller is given.
@@ -67,6 +70,7 @@ impl Rule {
         for direction in Direction::ALL {
             all.extend(SealingKeyRule::ALL.map(|rule| Self::SealingKey(direction, rule)));
         }
+        all.extend(ResponseRule::ALL.map(Self::Responses));
         all.extend(MicRule::ALL.map(Self::Mic));
         all.extend(DomainControllerChallengeRule::ALL.map(Self::ChallengeForDomainController));
         all
@@ -91,6 +95,7 @@ impl Rule {
             Self::SigningKey(Direction::ServerToClient, _) => KeyName::ServerSigningKey,
             Self::SealingKey(Direction::ClientToServer, _) => KeyName::ClientSealingKey,
             Self::SealingKey(Direction::ServerToClient, _) => KeyName::ServerSealingKey,
+            Self::Responses(_) => KeyName::Responses,
             Self::Mic(_) => KeyName::Mic,
             Self::ChallengeForDomainController(_) => KeyName::ChallengeForDomainController,
         }
@@ -113,6 +118,7 @@ impl Rule {
             Self::EncryptedRandomSessionKey(rule) => rule.doc(),
             Self::SigningKey(direction, rule) => rule.doc(direction),
             Self::SealingKey(direction, rule) => rule.doc(direction),
+            Self::Responses(rule) => rule.doc(),
             Self::Mic(rule) => rule.doc(),
             Self::ChallengeForDomainController(rule) => rule.doc(),
         }

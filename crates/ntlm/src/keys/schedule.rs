@@ -4,12 +4,12 @@ use super::doc::{Direction, KeyName, NtlmVersion};
 use super::rule::{Rule, Step, StepBytes, StepValue, Unknown};
 use super::verify::Proved;
 use super::{
-    AccountSecret, EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule,
-    KeyExchangeKey, KeyExchangeKeyRule, KxkeyInputs, LmowfRule, Lmowfv1, NtProofStrRule, Ntowfv1,
-    Ntowfv2Rule, Proof, RandomSessionKey, RandomSessionKeyRule, ResponseKeyLmRule,
-    ResponseKeyNtRule, SealingKey, SealingKeyRule, SessionBaseKey, SessionBaseKeyRule, SigningKey,
-    SigningKeyRule, encrypted_random_session_key, exported_session_key, kxkey, random_session_key,
-    sealkey, session_base_key_lm, session_base_key_v1, session_base_key_v2, signkey,
+    EncryptedRandomSessionKeyRule, ExportedSessionKey, ExportedSessionKeyRule, KeyExchangeKey,
+    KeyExchangeKeyRule, KxkeyInputs, LmowfPrefix, LmowfRule, Lmowfv1, NtProofStrRule, Ntowfv2Rule,
+    Proof, RandomSessionKey, RandomSessionKeyRule, ResponseKeyLmRule, ResponseKeyNtRule,
+    SealingKey, SealingKeyRule, SessionBaseKey, SessionBaseKeyRule, SigningKey, SigningKeyRule,
+    encrypted_random_session_key, exported_session_key, kxkey, random_session_key, sealkey,
+    session_base_key_lm, session_base_key_v1, session_base_key_v2, signkey,
 };
 use crate::flags::NegotiateFlags;
 use core::fmt;
@@ -42,21 +42,16 @@ pub struct Derivation<'a> {
     /// LmChallengeResponse as sent; its first 8 bytes count.
     pub lm_challenge_response: &'a [u8],
     /// Where SessionBaseKey comes from.
-    pub source: KeySource<'a>,
+    pub source: KeySource,
     /// Where RandomSessionKey comes from.
     pub key_exchange: KeyExchange,
 }
 
 /// Where SessionBaseKey comes from.
 #[derive(Debug)]
-pub enum KeySource<'a> {
+pub enum KeySource {
     /// The account's secret, under which the response was computed or proved.
-    Secret {
-        /// The secret.
-        secret: &'a AccountSecret,
-        /// What was proved.
-        proof: Proof,
-    },
+    Proof(Proof),
     /// A domain controller's verdict.
     DomainController {
         /// The version that was judged.
@@ -64,7 +59,7 @@ pub enum KeySource<'a> {
         /// What the controller returned.
         session_base_key: SessionBaseKey,
         /// The first 8 bytes of LMOWFv1, which the controller returns for NTLMv1.
-        lmowf_prefix: Option<[u8; 8]>,
+        lmowf_prefix: Option<LmowfPrefix>,
     },
     /// Nothing: anonymous.
     Anonymous,
@@ -137,7 +132,7 @@ impl core::error::Error for InvalidSessionKey {}
 /// What is kept for the steps before SessionBaseKey.
 #[derive(Debug)]
 enum Source {
-    Secret { lm_hash: Option<Lmowfv1>, nt_hash: Ntowfv1, proof: Proof },
+    Proof(Proof),
     DomainController,
     Anonymous,
     Guest,
@@ -247,6 +242,12 @@ impl KeySchedule {
         self.flags
     }
 
+    /// How many bits of the keys that protect messages are secret: 128, 56 or 40.
+    #[must_use]
+    pub const fn strength_bits(&self) -> u8 {
+        SealingKeyRule::choose(self.flags).strength_bits()
+    }
+
     /// SessionBaseKey, where it is known.
     #[must_use]
     pub const fn session_base_key(&self) -> Option<&SessionBaseKey> {
@@ -342,7 +343,9 @@ impl KeySchedule {
             KeyName::ServerSigningKey => self.signing_step(Direction::ServerToClient),
             KeyName::ClientSealingKey => self.sealing_step(Direction::ClientToServer),
             KeyName::ServerSealingKey => self.sealing_step(Direction::ServerToClient),
-            KeyName::Mic | KeyName::ChallengeForDomainController => return None,
+            KeyName::Responses | KeyName::Mic | KeyName::ChallengeForDomainController => {
+                return None;
+            }
         };
         Some(Step { key, rule, value })
     }
@@ -362,7 +365,7 @@ impl KeySchedule {
 
     fn step_before_session_base_key(&self, key: KeyName) -> Option<(Rule, StepValue)> {
         let secret = match &self.source {
-            Source::Secret { lm_hash, nt_hash, proof } => Ok((lm_hash.as_ref(), nt_hash, proof)),
+            Source::Proof(proof) => Ok((proof.secret.lm_hash(), proof.secret.nt_hash(), proof)),
             Source::DomainController => Err(Unknown::JudgedByDomainController),
             Source::ExportedSessionKey => Err(Unknown::OnlyExportedSessionKey),
             Source::Anonymous | Source::Guest => Err(Unknown::NotChecked),
@@ -438,22 +441,17 @@ struct Origin {
 
 impl Origin {
     /// The error is no failure: only ExportedSessionKey is known, and there is nothing to derive.
-    fn new(source: KeySource<'_>) -> Result<Self, (NtlmVersion, ExportedSessionKey)> {
+    fn new(source: KeySource) -> Result<Self, (NtlmVersion, ExportedSessionKey)> {
         Ok(match source {
-            KeySource::Secret { secret, proof } => {
+            KeySource::Proof(proof) => {
                 let version = proof.version();
-                let (nt_hash, lm_hash) = (secret.nt_hash(), secret.lm_hash());
-                let session_base_key = session_base_key(nt_hash, &proof);
-                let (nt_hash, lm_hash) = (nt_hash.duplicate(), lm_hash.map(Lmowfv1::duplicate));
-                let lm_hash_for_kxkey = lm_hash.as_ref().map(Lmowfv1::duplicate);
-                let source = Source::Secret { lm_hash, nt_hash, proof };
-                Self { version, source, session_base_key, lm_hash: lm_hash_for_kxkey }
+                let session_base_key = session_base_key(&proof);
+                let lm_hash = proof.secret.lm_hash().map(Lmowfv1::duplicate);
+                Self { version, source: Source::Proof(proof), session_base_key, lm_hash }
             }
             KeySource::DomainController { version, session_base_key, lmowf_prefix } => {
                 let source = Source::DomainController;
-                let lm_hash = lmowf_prefix.map(|[a, b, c, d, e, f, g, h]| {
-                    Lmowfv1::new([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0])
-                });
+                let lm_hash = lmowf_prefix.map(|prefix| prefix.padded());
                 Self { version, source, session_base_key, lm_hash }
             }
             KeySource::Anonymous => Self::without_key(NtlmVersion::Anonymous, Source::Anonymous),
@@ -469,14 +467,17 @@ impl Origin {
     }
 }
 
-fn session_base_key(nt_hash: &Ntowfv1, proof: &Proof) -> SessionBaseKey {
-    match &proof.0 {
-        Proved::Ntlmv2 { response_key_nt, nt_proof_str: bytes, .. }
-        | Proved::Lmv2 { response_key_nt, response: bytes, .. } => {
+fn session_base_key(proof: &Proof) -> SessionBaseKey {
+    match (&proof.proved, proof.secret.lm_hash()) {
+        (Proved::Ntlmv2 { response_key_nt, nt_proof_str: bytes, .. }, _)
+        | (Proved::Lmv2 { response_key_nt, response: bytes, .. }, _) => {
             session_base_key_v2(response_key_nt, bytes)
         }
-        Proved::Ntlmv1Ess | Proved::Ntlmv1 => session_base_key_v1(nt_hash),
-        Proved::Lm { lm_hash } => session_base_key_lm(lm_hash),
+        (Proved::Lm, Some(lm_hash)) => session_base_key_lm(lm_hash),
+        // LM is proved under an LM hash only, so this is NTLMv1.
+        (Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm, _) => {
+            session_base_key_v1(proof.secret.nt_hash())
+        }
     }
 }
 

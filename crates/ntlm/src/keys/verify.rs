@@ -8,9 +8,12 @@ use super::{
 };
 use crate::crypto::equal;
 use crate::wire::array_at;
+use core::fmt;
 
 /// The responses of an AUTHENTICATE_MESSAGE, with what they were computed over.
-#[derive(Clone, Copy, Debug)]
+///
+/// `Debug` leaves the responses out: whoever has them can guess at the password.
+#[derive(Clone, Copy)]
 pub struct Responses<'a> {
     /// ServerChallenge of CHALLENGE.
     pub server_challenge: [u8; 8],
@@ -24,6 +27,12 @@ pub struct Responses<'a> {
     pub domain: &'a [u16],
     /// Whether extended session security was negotiated.
     pub extended_session_security: bool,
+}
+
+impl fmt::Debug for Responses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responses").field("kind", &self.kind()).finish_non_exhaustive()
+    }
 }
 
 /// What kind of proof there is to check, told by lengths alone (MS-NLMP 3.2.5.1.2).
@@ -43,9 +52,13 @@ pub enum ResponseKind {
     Malformed,
 }
 
-/// A response that holds: made by [`Responses::verify`], or by the client that computed it.
+/// A response that holds, with the secret under which it does: made by [`Responses::verify`], or by
+/// the client that computed it.
 #[derive(Debug)]
-pub struct Proof(pub(super) Proved);
+pub struct Proof {
+    pub(super) secret: AccountSecret,
+    pub(super) proved: Proved,
+}
 
 /// What each version brings along for the keys that follow.
 #[derive(Debug)]
@@ -54,44 +67,48 @@ pub(super) enum Proved {
     Lmv2 { response_key_nt: ResponseKeyNt, response: [u8; 16], rule: Ntowfv2Rule },
     Ntlmv1Ess,
     Ntlmv1,
-    Lm { lm_hash: Lmowfv1 },
+    Lm,
 }
 
 impl Proof {
+    pub(super) fn new(secret: &AccountSecret, proved: Proved) -> Self {
+        Self { secret: secret.duplicate(), proved }
+    }
+
     /// The version that the response turned out to be.
     #[must_use]
     pub const fn version(&self) -> NtlmVersion {
-        match &self.0 {
+        match &self.proved {
             Proved::Ntlmv2 { .. } => NtlmVersion::Ntlmv2,
             Proved::Lmv2 { .. } => NtlmVersion::Lmv2,
             Proved::Ntlmv1Ess => NtlmVersion::Ntlmv1Ess,
             Proved::Ntlmv1 => NtlmVersion::Ntlmv1,
-            Proved::Lm { .. } => NtlmVersion::Lm,
+            Proved::Lm => NtlmVersion::Lm,
         }
     }
 
     /// Which domain went into NTOWFv2.
     #[must_use]
     pub const fn ntowf_v2_rule(&self) -> Ntowfv2Rule {
-        match &self.0 {
+        match &self.proved {
             Proved::Ntlmv2 { rule, .. } | Proved::Lmv2 { rule, .. } => *rule,
-            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm { .. } => Ntowfv2Rule::NotUsed,
+            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm => Ntowfv2Rule::NotUsed,
         }
     }
 
     /// NTOWFv2, where the version uses it.
     pub(super) const fn response_key_nt(&self) -> Option<&ResponseKeyNt> {
-        match &self.0 {
+        match &self.proved {
             Proved::Ntlmv2 { response_key_nt, .. } | Proved::Lmv2 { response_key_nt, .. } => {
                 Some(response_key_nt)
             }
-            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm { .. } => None,
+            Proved::Ntlmv1Ess | Proved::Ntlmv1 | Proved::Lm => None,
         }
     }
 
     /// NTProofStr, for NTLMv2.
     pub(super) const fn nt_proof_str(&self) -> Option<&[u8; 16]> {
-        match &self.0 {
+        match &self.proved {
             Proved::Ntlmv2 { nt_proof_str, .. } => Some(nt_proof_str),
             _ => None,
         }
@@ -132,11 +149,11 @@ impl Responses<'_> {
                     self.server_challenge,
                     self.client_challenge(),
                 );
-                equal(&expected, self.nt).then_some(Proof(Proved::Ntlmv1Ess))
+                equal(&expected, self.nt).then(|| Proof::new(secret, Proved::Ntlmv1Ess))
             }
             ResponseKind::Ntlmv1 => {
                 let expected = nt_challenge_response_v1(nt_hash, self.server_challenge);
-                equal(&expected, self.nt).then_some(Proof(Proved::Ntlmv1))
+                equal(&expected, self.nt).then(|| Proof::new(secret, Proved::Ntlmv1))
             }
             ResponseKind::LmField => {
                 let lmv2 = self.verify_lmv2(secret);
@@ -166,7 +183,7 @@ impl Responses<'_> {
         let lm_hash = secret.lm_hash().map_or(Lmowfv1::new([0; 16]), Lmowfv1::duplicate);
         let expected = lm_challenge_response_v1(&lm_hash, self.server_challenge);
         let holds = equal(&expected, self.lm) && secret.lm_hash().is_some();
-        holds.then_some(Proof(Proved::Lm { lm_hash }))
+        holds.then(|| Proof::new(secret, Proved::Lm))
     }
 
     fn verify_ntlmv2(&self, secret: &AccountSecret) -> Option<Proof> {
@@ -175,7 +192,7 @@ impl Responses<'_> {
         let (response_key_nt, rule) = self.verify_with_either_domain(secret, |key| {
             equal(&self::nt_proof_str(key, self.server_challenge, temp), &nt_proof_str)
         })?;
-        Some(Proof(Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule }))
+        Some(Proof::new(secret, Proved::Ntlmv2 { response_key_nt, nt_proof_str, rule }))
     }
 
     fn verify_lmv2(&self, secret: &AccountSecret) -> Option<Proof> {
@@ -185,7 +202,7 @@ impl Responses<'_> {
             let key = lmowf_v2(key);
             equal(&lm_challenge_response_v2(&key, self.server_challenge, client_challenge), self.lm)
         })?;
-        Some(Proof(Proved::Lmv2 { response_key_nt, response, rule }))
+        Some(Proof::new(secret, Proved::Lmv2 { response_key_nt, response, rule }))
     }
 
     /// With the domain as sent, then with none (MS-NLMP 3.2.5.1.2).

@@ -71,7 +71,9 @@ pub(crate) fn lax_server_config() -> ServerConfig {
         insecure_accept_ntlmv1: true,
         insecure_accept_lm: true,
         insecure_grant_lm_keys: true,
+        insecure_accept_lmv2_alone: true,
         require_128_bit: false,
+        require_extended_session_security: false,
         ..ServerPolicy::default()
     };
     ServerConfig { policy, send_timestamp: false, ..server_config() }

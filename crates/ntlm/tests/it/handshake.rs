@@ -7,8 +7,8 @@ use crate::common::{
 };
 use ntlm::flags::NegotiateFlags;
 use ntlm::keys::{
-    Direction, KeyExchangeKeyRule, Lmowfv1, NtlmVersion, Ntowfv1, RandomSessionKey, SessionBaseKey,
-    lm_challenge_response_v1, mic, nt_challenge_response_v1,
+    Direction, KeyExchangeKeyRule, LmowfPrefix, Lmowfv1, NtlmVersion, Ntowfv1, RandomSessionKey,
+    SessionBaseKey, lm_challenge_response_v1, mic, nt_challenge_response_v1,
 };
 use ntlm::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, NegotiateMessage, Version,
@@ -78,6 +78,21 @@ fn assert_messages_pass(client: Established, server: AccountLogon) {
             }
         }
     }
+}
+
+/// What SPNEGO needs for its mechListMIC.
+#[test]
+fn signing_can_be_offered_without_insisting_on_it() {
+    let config = ClientConfig { offer_signing: true, ..ClientConfig::default() };
+    let (client, server) = Handshake::new(config.clone(), server_config()).account();
+    assert!(client.has_mic() && server.mic() == Check::Valid);
+    assert!(client.keys().negotiate_flags().contains(NegotiateFlags::NEGOTIATE_SIGN));
+    let strip = without_flags(CHALLENGE_FLAGS, NegotiateFlags::NEGOTIATE_SIGN);
+    let handshake =
+        Handshake { on_challenge: &strip, ..Handshake::new(config, lax_server_config()) };
+    let (client, _) = handshake.account();
+    assert!(!client.has_mic());
+    assert!(!client.keys().negotiate_flags().protects());
 }
 
 /// Every combination that policies, and a peer that lacks some flags, can bring about.
@@ -664,17 +679,19 @@ fn lmv2_is_no_way_round_the_av_pairs() {
     let no_nt = |bytes: Vec<u8>| {
         rewritten(&bytes, |message| message.nt_challenge_response = Payload::default())
     };
-    assert_eq!(run(&no_nt, ServerPolicy::default()), Ok(NtlmVersion::Lmv2));
+    let lmv2 = || ServerPolicy { insecure_accept_lmv2_alone: true, ..ServerPolicy::default() };
+    assert_eq!(run(&no_nt, lmv2()), Ok(NtlmVersion::Lmv2));
+    let ours = vec!["cifs/server".into()];
     let requiring = [
-        ServerPolicy { require_mic: true, ..ServerPolicy::default() },
-        ServerPolicy {
-            channel_bindings: ChannelBindingsPolicy::Require,
-            ..ServerPolicy::default()
-        },
+        ServerPolicy::default(),
+        ServerPolicy { require_mic: true, ..lmv2() },
+        ServerPolicy { channel_bindings: ChannelBindingsPolicy::Require, ..lmv2() },
         ServerPolicy {
             target_name: TargetNamePolicy { accepted: Vec::new(), require: true },
-            ..ServerPolicy::default()
+            ..lmv2()
         },
+        ServerPolicy { target_name: TargetNamePolicy { accepted: ours, require: false }, ..lmv2() },
+        ServerPolicy { max_clock_skew_seconds: Some(60), ..lmv2() },
     ];
     for policy in requiring {
         let version = Refused::Logon(DenialReason::Version(NtlmVersion::Lmv2));
@@ -1074,7 +1091,8 @@ fn a_domain_controllers_verdict_gives_the_same_session() {
                 assert_eq!(logon.lm_challenge_response(), expected);
             }
             let base_key = client.keys().session_base_key().unwrap().duplicate();
-            let prefix = alice.lm_hash().unwrap().expose()[..8].try_into().ok();
+            let prefix =
+                alice.lm_hash().unwrap().expose()[..8].try_into().ok().map(LmowfPrefix::new);
             let verdict = Verdict { session_base_key: base_key, lmowf_prefix: prefix };
             let server = logon.accept(verdict).unwrap().into_account().unwrap();
             assert_same_keys(&client, &server);

@@ -87,7 +87,7 @@ fn every_level_accepts_what_the_table_says() {
         let level = LmCompatibilityLevel::from_number(number).unwrap();
         for (version, accepted) in versions.into_iter().zip(accepts) {
             let policy = Policy::at_level(level).server;
-            assert_eq!(policy.accepts(version), accepted);
+            assert_eq!(policy.accepts(version, false), accepted);
             let judged = judge(version, policy);
             let expected = if accepted { Ok(version) } else { Err(DenialReason::Version(version)) };
             assert_eq!(judged, expected, "level {number}");
@@ -121,21 +121,23 @@ fn judge(version: NtlmVersion, policy: ServerPolicy) -> Result<NtlmVersion, Deni
         .map(|outcome| {
             let account = outcome.into_account().unwrap();
             // Only what a default server would refuse is recorded as relaxed.
-            let by_default = ServerPolicy::default().accepts(version);
+            let by_default = ServerPolicy::default().accepts(version, false);
             assert_eq!(account.relaxed().is_empty(), by_default, "{:?}", account.relaxed());
             account.keys().version()
         })
         .map_err(|denied| denied.reason_for_the_log())
 }
 
-/// Level 3 for clients and 5 for servers; 128 bits and ESS insisted on.
+/// Level 3 for clients; 5 for servers, but without LMv2 alone; 128 bits and ESS insisted on.
 #[test]
 fn the_defaults_are_the_strict_ones() {
     let default = Policy::default();
     let level_3 = LmCompatibilityLevel::from_number(3).unwrap();
     let level_5 = LmCompatibilityLevel::from_number(5).unwrap();
     assert_eq!(default.client, Policy::at_level(level_3).client);
-    assert_eq!(default.server, Policy::at_level(level_5).server);
+    let level_5 =
+        ServerPolicy { insecure_accept_lmv2_alone: false, ..Policy::at_level(level_5).server };
+    assert_eq!(default.server, level_5);
     let (client, logon) = Handshake::new(
         ClientConfig { protection: Protection::Seal, ..ClientConfig::default() },
         server_config(),

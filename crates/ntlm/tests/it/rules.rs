@@ -7,7 +7,7 @@ use ntlm::keys::{KeyName, Rule};
 /// Rules for which no published vector is known: those of our own stand for them. `derive.py`
 /// computes them apart from this library, but nobody outside has confirmed them. What recorded
 /// traffic shows of them besides is said here.
-const OWN_VECTORS_ONLY: [(&str, &str, &str); 6] = [
+const OWN_VECTORS_ONLY: [(&str, &str, &str); 7] = [
     (
         "LMOWFv1",
         "Unavailable",
@@ -17,6 +17,11 @@ const OWN_VECTORS_ONLY: [(&str, &str, &str); 6] = [
     ("SessionBaseKey", "Lmv2", "no capture known"),
     ("SessionBaseKey", "Guest", "captures smbclient-*-guest show the logon, but no use of the key"),
     ("KeyExchangeKey", "NoLmHash", "no capture known"),
+    (
+        "LmChallengeResponse, NtChallengeResponse",
+        "Ntlmv2Alone",
+        "no capture known; no peer speaks datagrams",
+    ),
     ("MIC", "Connectionless", "no capture known; no peer speaks it"),
 ];
 

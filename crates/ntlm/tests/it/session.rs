@@ -2,8 +2,11 @@
 
 use crate::common::{Handshake, lax_server_config, signing_client};
 use ntlm::flags::NegotiateFlags;
+use ntlm::keys::{
+    Derivation, ExportedSessionKey, KeyExchange, KeySchedule, KeySource, NtlmVersion,
+};
 use ntlm::{
-    Buffer, ClientConfig, DatagramKeying, DatagramSession, Protection, Session, SessionError,
+    Buffer, ClientConfig, DatagramKeying, DatagramSession, Protection, Role, Session, SessionError,
 };
 
 /// Both ends of a session, with ESS or without, with a key exchange or without.
@@ -288,14 +291,26 @@ fn nothing_of_a_session_is_printed() {
 /// key stream.
 #[test]
 fn the_insecure_reset_of_datagrams_uses_one_key_stream() {
-    let mut client = ClientConfig { protection: Protection::Seal, ..signing_client() };
-    client.policy.offer_extended_session_security = false;
-    client.policy.require_extended_session_security = false;
+    let flags = NegotiateFlags::NEGOTIATE_DATAGRAM
+        | NegotiateFlags::NEGOTIATE_SIGN
+        | NegotiateFlags::NEGOTIATE_SEAL;
+    let keys = || {
+        KeySchedule::derive(Derivation {
+            negotiate_flags: flags,
+            server_challenge: [1; 8],
+            lm_challenge_response: &[],
+            source: KeySource::ExportedSessionKey {
+                version: NtlmVersion::Ntlmv2,
+                exported_session_key: ExportedSessionKey::new([7; 16]),
+            },
+            key_exchange: KeyExchange::received(flags, &[]).unwrap(),
+        })
+    };
     let pair = |keying| {
-        let (client, server) = Handshake::new(client.clone(), lax_server_config()).account();
-        let (client, server): (DatagramSession, DatagramSession) =
-            (client.into_datagram_session(keying), server.into_datagram_session(keying));
-        (client, server)
+        (
+            DatagramSession::new(keys(), Role::Client, keying),
+            DatagramSession::new(keys(), Role::Server, keying),
+        )
     };
     let (client_end, server_end) = pair(DatagramKeying::InsecureReset);
     let (mut first, mut second) = (*b"text", *b"text");

@@ -324,11 +324,13 @@ fn ntlmv1_response(run: &mut Run, inputs: &Value, expected: &Value) {
     };
     let proved = received.verify(&secret).map(|proof| proof.version());
     run.is("verified", proved == Some(responses.proof.version()));
+    run.is("followed", ResponseRule::followed_by(&received, &responses.proof) == Some(rule));
+    run.rules.push(Rule::Responses(rule));
     let keys = KeySchedule::derive(Derivation {
         negotiate_flags: flags,
         server_challenge,
         lm_challenge_response: &responses.lm,
-        source: KeySource::Secret { secret: &secret, proof: responses.proof },
+        source: KeySource::Proof(responses.proof),
         key_exchange: KeyExchange::drawn(flags, RandomSessionKey::new([0x55; 16])),
     });
     let confirmed = [
@@ -590,8 +592,10 @@ fn exchange(run: &mut Run, inputs: &Value, expected: &Value) {
             };
             let retry = proof.ntowf_v2_rule() == Ntowfv2Rule::EmptyDomain;
             known.push(("nil_domain_retry", retry.into()));
+            let followed = ResponseRule::followed_by(&exchange.responses(), &proof);
+            run.rules.extend(followed.map(Rule::Responses));
             // The schedule keeps what it needs of the secret.
-            let keys = exchange.keys(KeySource::Secret { secret: &secret, proof }).unwrap();
+            let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
             return exchange_keys(run, &exchange, keys, kind, known, expected);
         }
     };
@@ -658,7 +662,7 @@ fn verify_fail(run: &mut Run, inputs: &Value) {
         Exchange::decode(negotiate.as_deref(), &challenge, &authenticate, CodePage::Cp437).unwrap();
     let secret = secret(inputs);
     let holds = exchange.prove(&secret).is_some_and(|proof| {
-        let keys = exchange.keys(KeySource::Secret { secret: &secret, proof });
+        let keys = exchange.keys(KeySource::Proof(proof));
         keys.is_ok_and(|keys| {
             let mic = exchange.check_mic(keys.exported_session_key());
             matches!(mic, Check::Valid | Check::Absent)
@@ -811,6 +815,7 @@ fn negotiate(run: &mut Run, inputs: &Value, expected: &Value) {
         let policy = ServerPolicy {
             insecure_grant_lm_keys: true,
             require_128_bit: false,
+            require_extended_session_security: false,
             ..ServerPolicy::default()
         };
         let config = ServerConfig { policy, is_domain_joined: true, ..ServerConfig::new(names()) };

@@ -1,0 +1,279 @@
+//! The forms of a report. Each is told what comes up and answers with what is to be written now.
+
+use crate::args::ExplainArgs;
+use crate::failure::Failure;
+use crate::select;
+use ntlm_explain::{Explained, render};
+use render::{Layout, Row};
+
+/// A form of report.
+pub(crate) trait Report {
+    /// Before everything.
+    fn begin(&mut self) -> String {
+        String::new()
+    }
+
+    /// Before a capture.
+    fn capture(&mut self, label: &str) -> String;
+
+    /// An exchange that is asked for.
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure>;
+
+    /// Behind a capture: how many exchanges it had in all, and whether it is damaged.
+    fn capture_end(&mut self, found: u64, damaged: bool) -> String;
+
+    /// Behind everything.
+    fn end(&mut self) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+}
+
+/// What is kept of a capture until its overview can be written, within limits.
+#[derive(Default)]
+struct Spool {
+    label: String,
+    rows: Vec<Row>,
+    details: String,
+    size: usize,
+    is_full: bool,
+}
+
+impl Spool {
+    const MAX_ROWS: usize = 10_000;
+    const MAX_SIZE: usize = 64 << 20;
+
+    fn new(label: &str) -> Self {
+        Self { label: label.to_owned(), ..Self::default() }
+    }
+
+    /// False if nothing more can be kept.
+    fn keep(&mut self, row: Row, details: &str) -> bool {
+        self.size = self.size.saturating_add(row.size()).saturating_add(details.len());
+        self.rows.push(row);
+        self.details.push_str(details);
+        self.rows.len() < Self::MAX_ROWS && self.size < Self::MAX_SIZE
+    }
+
+    /// Gives back the memory; what follows is shown as it comes.
+    fn fill(&mut self) {
+        *self = Self { is_full: true, ..Self::default() };
+    }
+}
+
+/// What there is to say where no exchange is shown.
+fn nothing(label: &str, found: u64, filtered: bool) -> Option<String> {
+    match found {
+        0 => None,
+        1 if filtered => Some(format!("{label}: the only exchange in it is not asked for\n")),
+        found if filtered => Some(format!("{label}: none of its {found} exchanges is asked for\n")),
+        _ => None,
+    }
+}
+
+/// For a terminal.
+pub(crate) struct Text<'a> {
+    args: &'a ExplainArgs,
+    layout: Layout,
+    spool: Spool,
+    captures: usize,
+}
+
+impl<'a> Text<'a> {
+    pub(crate) fn new(args: &'a ExplainArgs, layout: Layout) -> Self {
+        Self { args, layout, spool: Spool::default(), captures: 0 }
+    }
+
+    fn flush(&self) -> String {
+        let overview = render::overview(&self.spool.label, &self.spool.rows, self.layout);
+        format!("{overview}{}", self.spool.details)
+    }
+}
+
+impl Report for Text<'_> {
+    fn capture(&mut self, label: &str) -> String {
+        self.spool = Spool::new(label);
+        self.captures += 1;
+        if self.captures > 1 { "\n".to_owned() } else { String::new() }
+    }
+
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
+        let row = Row::new(explained);
+        if self.spool.is_full {
+            return Ok(render::overview_line(&row, self.layout));
+        }
+        let details = match (self.args.brief, self.args.only_findings) {
+            (true, _) => String::new(),
+            (_, true) => render::findings(explained, self.layout),
+            _ => render::exchange(explained, self.layout),
+        };
+        if self.spool.keep(row, &details) {
+            return Ok(String::new());
+        }
+        let text = self.flush();
+        self.spool.fill();
+        Ok(format!(
+            "{text}\nMore follow than can be kept in memory: from here on, a few lines for each.\n\
+             Narrow them down by --exchange or another filter to see more.\n\n"
+        ))
+    }
+
+    fn capture_end(&mut self, found: u64, damaged: bool) -> String {
+        if self.spool.is_full || (damaged && found == 0) {
+            return String::new();
+        }
+        if self.spool.rows.is_empty()
+            && let Some(text) = nothing(&self.spool.label, found, select::is_filtered(self.args))
+        {
+            return text;
+        }
+        self.flush()
+    }
+}
+
+/// One HTML page.
+pub(crate) struct Page<'a> {
+    args: &'a ExplainArgs,
+    spool: Spool,
+    captures: usize,
+    left_out: u64,
+}
+
+impl<'a> Page<'a> {
+    pub(crate) fn new(args: &'a ExplainArgs) -> Self {
+        Self { args, spool: Spool::default(), captures: 0, left_out: 0 }
+    }
+}
+
+impl Report for Page<'_> {
+    fn begin(&mut self) -> String {
+        let title = match self.args.files.as_slice() {
+            [one] => file_name(&one.display().to_string()),
+            many => format!("{} captures", many.len()),
+        };
+        render::html_start(&title)
+    }
+
+    fn capture(&mut self, label: &str) -> String {
+        self.spool = Spool::new(&file_name(label));
+        self.captures += 1;
+        self.left_out = 0;
+        String::new()
+    }
+
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
+        if self.spool.is_full {
+            self.left_out += 1;
+            return Ok(String::new());
+        }
+        let details = match (self.args.brief, self.args.only_findings) {
+            (true, _) => String::new(),
+            (_, true) => render::html_findings(self.captures, explained),
+            _ => render::html_exchange(self.captures, explained),
+        };
+        self.spool.is_full = !self.spool.keep(Row::new(explained), &details);
+        Ok(String::new())
+    }
+
+    fn capture_end(&mut self, found: u64, damaged: bool) -> String {
+        let mut text = render::html_capture(self.captures, &self.spool.label, &self.spool.rows);
+        if self.spool.rows.is_empty()
+            && let Some(why) = nothing(&self.spool.label, found, select::is_filtered(self.args))
+        {
+            text.push_str(&render::html_note(&why));
+        }
+        if damaged {
+            let note = "The capture is damaged: this is what could be read.";
+            text.push_str(&render::html_note(note));
+        }
+        if self.left_out > 0 {
+            let note = format!(
+                "{} more exchanges are left out, as a page would be too long for them.",
+                self.left_out
+            );
+            text.push_str(&render::html_note(&note));
+        }
+        text.push_str(&self.spool.details);
+        text
+    }
+
+    fn end(&mut self) -> Result<String, Failure> {
+        Ok(render::html_end())
+    }
+}
+
+fn file_name(label: &str) -> String {
+    label.rsplit('/').next().unwrap_or(label).to_owned()
+}
+
+/// JSON, written as exchanges come up.
+#[derive(Default)]
+pub(crate) struct Json {
+    captures: usize,
+    exchanges: usize,
+}
+
+impl Report for Json {
+    fn begin(&mut self) -> String {
+        r#"{"schema":"ntlm-explain/1","captures":["#.to_owned()
+    }
+
+    fn capture(&mut self, label: &str) -> String {
+        self.captures += 1;
+        self.exchanges = 0;
+        let comma = if self.captures > 1 { "," } else { "" };
+        format!(r#"{comma}{{"file":{},"exchanges":["#, serde_json::Value::from(label))
+    }
+
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
+        self.exchanges += 1;
+        let json =
+            serde_json::to_string(explained).map_err(|error| Failure::new(error.to_string()))?;
+        let comma = if self.exchanges > 1 { "," } else { "" };
+        Ok(format!("{comma}{json}"))
+    }
+
+    fn capture_end(&mut self, _: u64, _: bool) -> String {
+        r#"],"channels":[]}"#.to_owned()
+    }
+
+    fn end(&mut self) -> Result<String, Failure> {
+        Ok("]}\n".to_owned())
+    }
+}
+
+/// The ladder of the one exchange that is asked for.
+#[derive(Default)]
+pub(crate) struct Picture {
+    picture: Option<String>,
+    count: u64,
+}
+
+impl Report for Picture {
+    fn capture(&mut self, _: &str) -> String {
+        String::new()
+    }
+
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
+        self.count += 1;
+        if self.picture.is_none() {
+            self.picture = Some(render::svg(explained));
+        }
+        Ok(String::new())
+    }
+
+    fn capture_end(&mut self, _: u64, _: bool) -> String {
+        String::new()
+    }
+
+    fn end(&mut self) -> Result<String, Failure> {
+        match (self.count, self.picture.take()) {
+            (1, Some(picture)) => Ok(picture),
+            (0, _) | (_, None) => {
+                Err(Failure::new("no exchange to draw: see --brief for what there is"))
+            }
+            (count, _) => Err(Failure::new(format!(
+                "a picture shows one exchange, and {count} fit: choose one by --exchange N (see --brief)"
+            ))),
+        }
+    }
+}

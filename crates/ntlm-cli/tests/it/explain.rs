@@ -1,0 +1,324 @@
+//! `ntlm explain` as people run it: exit codes, forms, filters, and input that means harm.
+
+use crate::common::{Folder, accounts, capture, ntlm, ran, run, run_with_input, testdata};
+use serde_json::Value;
+use std::io::Read;
+use std::process::Stdio;
+
+const V2: &str = "smbclient-smb3_11-sign-ntlmv2";
+const V1: &str = "smbclient-smb2_10-sign-ntlmv1";
+const WRONG: &str = "smbclient-smb2_10-wrongpassword";
+const FOUR: &str = "rpcclient-np-seal";
+
+fn explain(captures: &[&str], more: &[&str]) -> crate::common::Ran {
+    let accounts = accounts();
+    let captures: Vec<String> = captures.iter().map(|name| capture(name)).collect();
+    let mut arguments = vec!["explain", "--secrets", &accounts];
+    arguments.extend(captures.iter().map(String::as_str));
+    arguments.extend(more);
+    run(&arguments)
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn ids(ran: &crate::common::Ran) -> Vec<u64> {
+    let json = json(&ran.out);
+    let exchanges = json["captures"][0]["exchanges"].as_array().unwrap().clone();
+    exchanges.iter().map(|exchange| exchange["id"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_valid_response_exits_with_0() {
+    let ran = explain(&[V2], &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("1 exchange: 1 valid"), "{}", ran.out);
+    assert!(ran.out.contains("587673e75d47efb28f56708839315480"), "the SessionBaseKey");
+}
+
+#[test]
+fn a_wrong_secret_exits_with_1() {
+    let ran = explain(&[WRONG], &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("[invalid-response]"), "{}", ran.out);
+}
+
+#[test]
+fn nothing_to_check_exits_with_0_and_strictly_with_1() {
+    let file = capture(V2);
+    assert_eq!(run(&["explain", &file]).code, 0);
+    let strict = run(&["explain", "--strict", &file]);
+    assert_eq!(strict.code, 1);
+    assert!(strict.out.contains("[unknown-account]"));
+    assert_eq!(explain(&[V2], &["--strict"]).code, 0);
+}
+
+#[test]
+fn usage_exits_with_2() {
+    assert_eq!(run(&["explain"]).code, 2);
+    assert_eq!(run(&["explain", "--format", "pdf", "x"]).code, 2);
+    assert_eq!(run(&["nonsense"]).code, 2);
+    assert_eq!(explain(&[V2], &["--json", "--brief"]).code, 2);
+}
+
+#[test]
+fn what_comes_before_the_damage_is_shown() {
+    let folder = Folder::new("damaged");
+    let whole = std::fs::read(capture(V2)).unwrap();
+    let file = folder.write("damaged.pcap", &whole[..whole.len() - 7]);
+    let accounts = accounts();
+    for format in ["text", "html", "json"] {
+        let ran = run(&["explain", &file, "--secrets", &accounts, "--format", format]);
+        assert_eq!(ran.code, 2, "{format}");
+        assert!(ran.out.contains("alice"), "{format}: {}", ran.out);
+        assert!(ran.err.contains("damaged.pcap"), "{}", ran.err);
+        if format == "json" {
+            assert_eq!(ids(&ran), [1]);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_does_not_stop_the_others() {
+    let ran = run(&["explain", "/nowhere/at/all.pcap", &capture(V2), "--json"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("/nowhere/at/all.pcap"), "{}", ran.err);
+    assert_eq!(ids(&ran), [1]);
+}
+
+#[test]
+fn a_file_that_is_no_capture_is_said_to_be_none() {
+    let folder = Folder::new("nocapture");
+    for bytes in [b"".as_slice(), b"hello, this is text and no capture at all\n", &[0xff; 100]] {
+        let file = folder.write("file", bytes);
+        let ran = run(&["explain", &file]);
+        assert_eq!(ran.code, 2, "{bytes:?}");
+        assert!(ran.err.starts_with("ntlm: "), "{}", ran.err);
+    }
+}
+
+#[test]
+fn standard_input_is_read() {
+    let bytes = std::fs::read(capture(V2)).unwrap();
+    let ran = run_with_input(&["explain", "-", "--secrets", &accounts(), "--json"], &bytes);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json = json(&ran.out);
+    assert_eq!(json["captures"][0]["file"], "-");
+    assert_eq!(json["captures"][0]["exchanges"][0]["response"], "valid");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let file = capture(FOUR);
+    let mut arguments = vec!["explain", "--json"];
+    arguments.extend(std::iter::repeat_n(file.as_str(), 20));
+    let mut command = ntlm(&arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut first = [0; 10];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn secrets_that_cannot_be_read_are_named_with_their_line() {
+    let folder = Folder::new("secrets");
+    let toml = "[[account]]\nuser = \"alice\"\npassword = \"x\"\n\n[[account]]\nuser = 7\n";
+    let file = folder.write("accounts.toml", toml);
+    let ran = run(&["explain", &capture(V2), "--secrets", &file]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("accounts.toml"), "{}", ran.err);
+    assert!(ran.err.contains('6'), "{}", ran.err);
+    let ran = run(&["explain", &capture(V2), "--secrets", &folder.path("none.toml")]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("none.toml"), "{}", ran.err);
+}
+
+#[test]
+fn redacted_means_no_key_in_any_form() {
+    let plain = json(&explain(&[V2, V1], &["--json"]).out);
+    let mut values = Vec::new();
+    for capture in plain["captures"].as_array().unwrap() {
+        let keys = capture["exchanges"][0]["keys"].as_object().unwrap();
+        values.extend(keys.values().filter_map(|key| key["value"].as_str().map(str::to_owned)));
+    }
+    assert!(values.len() > 20);
+    for format in ["text", "json", "html"] {
+        let redacted = explain(&[V2, V1], &["--redact-keys", "--format", format]);
+        assert!(redacted.out.contains("****"), "{format}");
+        for value in &values {
+            assert!(!redacted.out.contains(value), "{format} shows {value}");
+        }
+    }
+    let picture = explain(&[V2], &["--redact-keys", "--format", "svg"]);
+    assert!(values.iter().all(|value| !picture.out.contains(value)));
+}
+
+#[test]
+fn filters_choose_exchanges_and_keep_their_numbers() {
+    assert_eq!(ids(&explain(&[FOUR], &["--json"])), [1, 2, 3, 4]);
+    assert_eq!(ids(&explain(&[FOUR], &["--json", "--exchange", "3"])), [3]);
+    assert_eq!(ids(&explain(&[FOUR], &["--json", "-n", "4", "-n", "2"])), [2, 4]);
+    for (option, fits, does_not) in [
+        ("--account", "ALICE", "bob"),
+        ("--account", "corp\\alice", "other\\alice"),
+        ("--host", "127.0.0.88", "127.0.0.8"),
+        ("--host", "127.0.0.88:445", "127.0.0.88:446"),
+        ("--host", "ws1", "ws2"),
+        ("--with-version", "ntlmv2", "ntlmv1"),
+        ("--verdict", "valid", "invalid"),
+    ] {
+        assert_eq!(
+            ids(&explain(&[FOUR], &["--json", option, fits])),
+            [1, 2, 3, 4],
+            "{option} {fits}"
+        );
+        let none = explain(&[FOUR], &["--json", option, does_not]);
+        assert_eq!(ids(&none), [0; 0], "{option} {does_not}");
+    }
+}
+
+#[test]
+fn only_what_is_shown_counts_for_the_exit_code() {
+    assert_eq!(explain(&[WRONG, V2], &[]).code, 1);
+    assert_eq!(explain(&[WRONG, V2], &["--verdict", "valid"]).code, 0);
+    let none = explain(&[WRONG], &["--account", "bob"]);
+    assert_eq!(none.code, 0);
+    assert!(none.out.contains("not asked for"), "{}", none.out);
+}
+
+#[test]
+fn brief_is_an_overview_and_findings_are_findings() {
+    let brief = explain(&[FOUR], &["--brief"]);
+    assert!(brief.out.contains("4 exchanges: 4 valid"), "{}", brief.out);
+    assert!(!brief.out.contains("SessionBaseKey"));
+    let findings = explain(&[V1], &["--only-findings"]);
+    assert!(findings.out.contains("[weak-version]"), "{}", findings.out);
+    assert!(!findings.out.contains("SessionBaseKey"));
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    let captures = [V2, V1, WRONG, FOUR, "smbclient-smb2_10-anonymous"];
+    let accounts = accounts();
+    for columns in [60_usize, 80, 100, 160] {
+        for name in captures {
+            let file = capture(name);
+            let mut command = ntlm(&["explain", "--secrets", &accounts, &file]);
+            let ran = ran(command.env("COLUMNS", columns.to_string()).output().unwrap());
+            // The first line names the file, whose name is as long as it is.
+            for line in ran.out.lines().skip_while(|line| !line.is_empty()) {
+                assert!(line.chars().count() <= columns, "{columns}: {line}");
+                assert_eq!(line, line.trim_end(), "{name} at {columns}");
+            }
+        }
+    }
+}
+
+#[test]
+fn colour_is_there_when_asked_for() {
+    assert!(!explain(&[V2], &[]).out.contains('\x1b'));
+    assert!(explain(&[V2], &["--color", "always"]).out.contains("\x1b["));
+    let never = explain(&[V2], &["--color", "never"]);
+    assert!(!never.out.contains('\x1b'));
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    let folder = Folder::new("output");
+    let file = folder.path("report.html");
+    let ran = explain(&[V2], &["--format", "html", "--output", &file]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert!(std::fs::read_to_string(&file).unwrap().ends_with("</html>\n"));
+    // No exchange to draw: what stood there stays.
+    let picture = folder.write("ladder.svg", "old");
+    let ran = explain(&[FOUR], &["--format", "svg", "--output", &picture]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("--exchange"), "{}", ran.err);
+    assert_eq!(std::fs::read_to_string(&picture).unwrap(), "old");
+    let mut names = folder.names();
+    names.sort();
+    assert_eq!(names, ["ladder.svg", "report.html"]);
+    let nowhere = explain(&[V2], &["--output", "/nowhere/at/all/report.txt"]);
+    assert_eq!(nowhere.code, 2);
+}
+
+#[test]
+fn html_needs_nothing_else() {
+    let html = explain(&[V2, WRONG], &["--format", "html"]).out;
+    assert!(html.starts_with("<!doctype html>"));
+    for outside in ["<script", "src=", "href=\"http", "url(", "@import", "<link"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert!(html.contains("id=\"c2e1\"") && html.contains("href=\"#c2e1\""));
+    assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
+    assert_eq!(html.matches("<article").count(), 2);
+}
+
+#[test]
+fn a_picture_shows_one_exchange() {
+    let svg = explain(&[FOUR], &["--format", "svg", "--exchange", "2"]);
+    assert_eq!(svg.code, 0, "{}", svg.err);
+    assert!(svg.out.starts_with("<svg") && svg.out.ends_with("</svg>\n"));
+    assert!(svg.out.contains("ExportedSessionKey"));
+    let none = explain(&[FOUR], &["--format", "svg", "--exchange", "9"]);
+    assert_eq!((none.code, none.out.as_str()), (2, ""));
+}
+
+#[test]
+fn hostile_names_are_shown_and_not_obeyed() {
+    let folder = Folder::new("hostile");
+    let user = "eve\x1b[2J\x07\r\n\u{202e}<script>alert(1)</script>&\"'\u{9b}31m";
+    let file =
+        folder.write("hostile.pcap", crate::hostile::capture(user, "WS\x1b]0;x\x07<b>", "D\n<i>"));
+    for more in [&[][..], &["--brief"], &["--only-findings"]] {
+        let mut arguments = vec!["explain", &file];
+        arguments.extend(more);
+        let ran = run(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains("\\u{1b}[2J"), "{}", ran.out);
+        let harmful = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!ran.out.contains(harmful), "{}", ran.out);
+        assert!(ran.out.lines().all(|line| !line.starts_with("<script")));
+    }
+    for format in ["html", "svg"] {
+        let ran = run(&["explain", &file, "--format", format]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(
+            !ran.out.contains("<script") && !ran.out.contains("<b>W") && !ran.out.contains("<i>")
+        );
+        assert!(ran.out.contains("&lt;script&gt;"), "{format}");
+        assert!(!ran.out.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'));
+    }
+    let ran = run(&["explain", &file, "--json"]);
+    let exchange = &json(&ran.out)["captures"][0]["exchanges"][0];
+    assert_eq!(exchange["account"]["user"], user);
+    let hostile_account = run(&["explain", &file, "--account", user, "--json"]);
+    assert_eq!(ids(&hostile_account), [1]);
+}
+
+#[test]
+fn findings_are_listed_with_what_to_do() {
+    let ran = run(&["explain", "--list-findings"]);
+    assert_eq!(ran.code, 0);
+    let page = std::fs::read_to_string(crate::common::root().join("docs/findings.md")).unwrap();
+    assert_eq!(ran.out, page, "cargo xtask docs");
+}
+
+#[test]
+fn every_prefix_of_a_capture_is_survived() {
+    let folder = Folder::new("prefixes");
+    let whole = std::fs::read(testdata("captures/http/ntlm-get.pcap")).unwrap();
+    let step = whole.len() / 40;
+    for length in (0..whole.len()).step_by(step.max(1)) {
+        let file = folder.write("prefix.pcap", &whole[..length]);
+        let ran = run(&["explain", &file, "--json"]);
+        assert!([0, 2].contains(&ran.code), "{length}: {}", ran.code);
+        json(&ran.out);
+    }
+}

@@ -1,0 +1,291 @@
+//! DCE/RPC: the authentication of bind, alter_context and auth3 (C706 12.6, MS-RPCE 2.2.2).
+
+use super::numbered::Numbered;
+use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
+use super::spnego::{self, NegState};
+use super::{Carrier, Said, Wrapping, status};
+use ntlm::message::MessageType;
+use ntlm_capture::Direction;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// One connection, over TCP or inside a named pipe.
+#[derive(Debug, Default)]
+pub(super) struct Rpc {
+    /// By auth_context_id.
+    contexts: Numbered<u32, Context>,
+    /// Calls made while an AUTHENTICATE waits for its first answer: call_id to auth_context_id.
+    calls: Numbered<u32, u32>,
+    /// The context whose token was seen last.
+    last: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Context {
+    conversation: u64,
+    /// The client has said its last word, and the server nothing yet.
+    waiting: bool,
+}
+
+/// What one PDU says.
+#[derive(Debug, Default)]
+pub(super) struct Pdu {
+    /// A token in it.
+    pub(super) token: Option<(Range<usize>, Wrapping, Carried)>,
+    /// What the server says to a logon.
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// As much as [`extent`] needs.
+pub(super) const HEADER: usize = 16;
+const TRAILER: usize = 8;
+const REQUEST: u8 = 0;
+const RESPONSE: u8 = 2;
+const FAULT: u8 = 3;
+const BIND: u8 = 11;
+const BIND_ACK: u8 = 12;
+const BIND_NAK: u8 = 13;
+const ALTER_CONTEXT: u8 = 14;
+const ALTER_CONTEXT_RESP: u8 = 15;
+const AUTH3: u8 = 16;
+const LAST_TYPE: u8 = 19;
+const AUTH_TYPE_SPNEGO: u8 = 9;
+const AUTH_TYPE_NTLM: u8 = 10;
+
+/// The common header.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    kind: u8,
+    little_endian: bool,
+    fragment: usize,
+    auth: usize,
+    call: u32,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let [5, minor @ 0..=1, kind @ 0..=LAST_TYPE, _, drep @ .., f0, f1, a0, a1, c0, c1, c2, c3] =
+            *bytes.first_chunk::<HEADER>()?
+        else {
+            return None;
+        };
+        let (0x00 | 0x10, 0..=3, 0, 0) = (drep[0], drep[1], drep[2], drep[3]) else { return None };
+        let little_endian = drep[0] == 0x10;
+        let short = |bytes: [u8; 2]| {
+            usize::from(if little_endian {
+                u16::from_le_bytes(bytes)
+            } else {
+                u16::from_be_bytes(bytes)
+            })
+        };
+        let call = [c0, c1, c2, c3];
+        let call = if little_endian { u32::from_le_bytes(call) } else { u32::from_be_bytes(call) };
+        let (fragment, auth) = (short([f0, f1]), short([a0, a1]));
+        let _ = minor;
+        (fragment >= HEADER && auth <= fragment).then_some(Self {
+            kind,
+            little_endian,
+            fragment,
+            auth,
+            call,
+        })
+    }
+
+    fn u16_at(&self, bytes: &[u8], at: usize) -> Option<u16> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(if self.little_endian { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    }
+
+    fn u32_at(&self, bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = *bytes.get(at..)?.first_chunk()?;
+        Some(if self.little_endian { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    }
+
+    /// Where the verifier begins (MS-RPCE 2.2.2.11).
+    fn trailer(&self) -> Option<usize> {
+        if self.auth == 0 {
+            return None;
+        }
+        self.fragment.checked_sub(self.auth)?.checked_sub(TRAILER).filter(|at| *at >= HEADER)
+    }
+}
+
+/// Whether a PDU begins here.
+pub(super) fn is_pdu(bytes: &[u8]) -> bool {
+    Header::read(bytes).is_some()
+}
+
+impl Rpc {
+    /// The length of a PDU and how much of it is to be read; `None` if it is none.
+    pub(super) fn lengths(&self, bytes: &[u8]) -> Option<(usize, usize)> {
+        let header = Header::read(bytes)?;
+        let wanted = match header.kind {
+            REQUEST if self.last.is_some() => header.fragment,
+            FAULT => 28,
+            BIND..=AUTH3 => header.fragment,
+            _ => HEADER,
+        };
+        Some((header.fragment, wanted.min(header.fragment)))
+    }
+
+    /// Reads one PDU.
+    pub(super) fn pdu(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Pdu {
+        let Some(header) = Header::read(bytes) else { return Pdu::default() };
+        match header.kind {
+            REQUEST => {
+                self.request(&header, bytes);
+                Pdu::default()
+            }
+            RESPONSE => Pdu { token: None, verdict: self.answered(&header, "response") },
+            FAULT => self.fault(&header, bytes),
+            BIND_NAK => {
+                let reason = header.u16_at(bytes, HEADER).unwrap_or_default();
+                let verdict = self
+                    .last
+                    .and_then(|id| self.verdict(id, Said::Refused, status::bind_nak(reason)));
+                Pdu { token: None, verdict }
+            }
+            BIND | BIND_ACK | ALTER_CONTEXT | ALTER_CONTEXT_RESP | AUTH3 => {
+                self.authentication(&header, bytes, out)
+            }
+            _ => Pdu::default(),
+        }
+    }
+
+    fn authentication(&mut self, header: &Header, bytes: &[u8], out: &mut Out<'_>) -> Pdu {
+        let found = self.token(header, bytes, out);
+        if header.kind != ALTER_CONTEXT_RESP {
+            return Pdu { token: found.and_then(|found| found.token), verdict: None };
+        }
+        let Some(found) = found else {
+            let verdict = self
+                .waiting()
+                .and_then(|id| self.verdict(id, Said::Accepted, "alter_context_resp".into()));
+            return Pdu { token: None, verdict };
+        };
+        let said = match found.state {
+            _ if found.token.is_some() || !self.is_waiting(found.id) => None,
+            Some(NegState::AcceptIncomplete | NegState::RequestMic) => None,
+            Some(NegState::Reject) => Some(Said::Refused),
+            Some(NegState::AcceptCompleted) | None => Some(Said::Accepted),
+        };
+        let status = found.state.map_or("alter_context_resp", NegState::name);
+        let verdict = said.and_then(|said| self.verdict(found.id, said, status.into()));
+        Pdu { token: found.token, verdict }
+    }
+
+    fn token(&mut self, header: &Header, bytes: &[u8], out: &mut Out<'_>) -> Option<FoundToken> {
+        let trailer = header.trailer()?;
+        let auth_type = *bytes.get(trailer)?;
+        if !matches!(auth_type, AUTH_TYPE_SPNEGO | AUTH_TYPE_NTLM) {
+            return None;
+        }
+        let id = header.u32_at(bytes, trailer + 4)?;
+        let start = trailer + TRAILER;
+        let buffer = bytes.get(start..start + header.auth)?;
+        let content = spnego::content(buffer);
+        let message = content.message(buffer);
+        let conversation = match self.contexts.get_mut(&id) {
+            Some(context) => context.conversation,
+            None => {
+                let conversation = out.new_conversation();
+                self.contexts.insert(id, Context { conversation, waiting: false });
+                conversation
+            }
+        };
+        self.last = Some(id);
+        let token = message.map(|(range, wrapping)| {
+            let kind = buffer.get(range.clone()).and_then(|bytes| MessageType::of(bytes).ok());
+            if let (Some(context), Some(kind)) = (self.contexts.get_mut(&id), kind) {
+                context.waiting = kind == MessageType::Authenticate;
+            }
+            let session = Some(u64::from(id));
+            let carried = Carried { carrier: Carrier::Rpc, conversation, session };
+            (start + range.start..start + range.end, wrapping, carried)
+        });
+        Some(FoundToken { id, token, state: content.state() })
+    }
+
+    /// Remembers whose call it is, as long as somebody waits to hear.
+    fn request(&mut self, header: &Header, bytes: &[u8]) {
+        let verifier = header.trailer().and_then(|trailer| header.u32_at(bytes, trailer + 4));
+        if let Some(id) = verifier.or_else(|| self.waiting())
+            && self.is_waiting(id)
+        {
+            self.calls.insert(header.call, id);
+        }
+    }
+
+    fn fault(&mut self, header: &Header, bytes: &[u8]) -> Pdu {
+        let (name, said) = status::fault(header.u32_at(bytes, 24).unwrap_or_default());
+        let id = self.calls.take(&header.call).or_else(|| self.waiting());
+        Pdu { token: None, verdict: id.and_then(|id| self.verdict(id, said, name)) }
+    }
+
+    fn answered(&mut self, header: &Header, status: &'static str) -> Option<Verdict> {
+        let id = self.calls.take(&header.call)?;
+        self.verdict(id, Said::Accepted, status.into())
+    }
+
+    fn verdict(&mut self, id: u32, said: Said, status: Cow<'static, str>) -> Option<Verdict> {
+        let context = self.contexts.get_mut(&id)?;
+        if said != Said::Refused && !context.waiting {
+            return None;
+        }
+        context.waiting = false;
+        if self.last == Some(id) {
+            self.last = None;
+        }
+        Some(Verdict { conversation: context.conversation, said, status })
+    }
+
+    fn is_waiting(&mut self, id: u32) -> bool {
+        self.contexts.get_mut(&id).is_some_and(|context| context.waiting)
+    }
+
+    /// The context that was heard of last, if it waits.
+    fn waiting(&mut self) -> Option<u32> {
+        self.last
+            .filter(|_| true)
+            .filter(|id| self.contexts.get_mut(id).is_some_and(|context| context.waiting))
+    }
+}
+
+struct FoundToken {
+    id: u32,
+    token: Option<(Range<usize>, Wrapping, Carried)>,
+    state: Option<NegState>,
+}
+
+impl Protocol for Rpc {
+    fn carrier(&self) -> Carrier {
+        Carrier::Rpc
+    }
+
+    fn extent(&mut self, _: Direction, bytes: &[u8]) -> Extent {
+        match self.lengths(bytes) {
+            Some((length, wanted)) => Extent::new(length, wanted),
+            None if bytes.len() < HEADER => Extent::More,
+            None => Extent::Lost,
+        }
+    }
+
+    fn message(&mut self, message: &Message<'_>, out: &mut Out<'_>) {
+        let Pdu { token, verdict } = self.pdu(message.bytes, out);
+        if let Some((range, wrapping, carried)) = token
+            && let Some(bytes) = message.bytes.get(range.clone())
+        {
+            let end = range.end;
+            out.claim(range);
+            out.token(message, end, bytes.to_vec(), wrapping, carried);
+        }
+        if let Some(verdict) = verdict {
+            out.answer(message, verdict);
+        }
+    }
+
+    fn resume(&self, _: Direction, bytes: &[u8]) -> Option<usize> {
+        // version 5.0, and little-endian integers, ASCII, IEEE floats eight bytes on
+        memchr::memmem::find_iter(bytes, b"\x05\0").find(|at| bytes.get(*at..).is_some_and(is_pdu))
+    }
+}

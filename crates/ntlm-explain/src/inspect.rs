@@ -1,0 +1,303 @@
+//! What is weak, odd or contradictory in an exchange, apart from what a secret shows.
+//!
+//! Each function looks at one topic and reports findings; nothing here changes a verdict.
+
+use crate::assemble::FoundExchange;
+use crate::explained::{Explained, Verdict, account_text, at, names};
+use crate::finding::{At, FindingCode, Findings};
+use ntlm::Exchange;
+use ntlm::flags::NegotiateFlags;
+use ntlm::keys::{NtlmVersion, SealingKeyRule};
+use ntlm::message::{
+    AuthenticateMessage, AvId, Message, MessageType, NegotiateMessage, NtChallengeResponse,
+    TargetInfo,
+};
+use ntlm::wire::{DecodeError, DecodeErrorKind};
+use ntlm_capture::Timestamp;
+
+/// The finding that a defect of a message is.
+pub(crate) const fn code_of(defect: &DecodeError) -> FindingCode {
+    match defect.kind {
+        DecodeErrorKind::Duplicate => FindingCode::DuplicateAvPair,
+        DecodeErrorKind::MissingEol => FindingCode::UnterminatedAvPairs,
+        DecodeErrorKind::NoRoomForMic => FindingCode::AnnouncedMicMissing,
+        _ => FindingCode::DamagedMessage,
+    }
+}
+
+/// Findings that need no secret.
+pub(crate) fn messages(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
+    proof(exchange, findings);
+    protection(exchange, findings);
+    flags_between(exchange, found, findings);
+    if exchange.apparent_version() == Some(NtlmVersion::Ntlmv2) {
+        announced_mic(exchange, found, findings);
+        av_pairs(exchange, found, findings);
+    }
+}
+
+/// What stands beside the proof.
+fn proof(exchange: &Exchange<'_>, findings: &mut Findings) {
+    let version = exchange.apparent_version();
+    let authenticate = exchange.authenticate();
+    let (lm, nt) =
+        (authenticate.lm_challenge_response.bytes(), authenticate.nt_challenge_response.bytes());
+    if version == Some(NtlmVersion::Ntlmv1) && lm.len() == 24 && lm != nt {
+        let text = "beside the NTLMv1 response the client sent one made from the LM hash";
+        findings.say(FindingCode::LmResponseSent, text);
+    }
+}
+
+/// How strong the keys are that protect messages.
+fn protection(exchange: &Exchange<'_>, findings: &mut Findings) {
+    let flags = exchange.negotiate_flags();
+    if !flags.protects() || exchange.apparent_version() == Some(NtlmVersion::Anonymous) {
+        return;
+    }
+    if !flags.contains(NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY) {
+        findings.say(
+            FindingCode::NoExtendedSessionSecurity,
+            "messages are protected without extended session security",
+        );
+    }
+    let bits = SealingKeyRule::choose(flags).strength_bits();
+    if bits < 128 {
+        findings.say(FindingCode::WeakKeys, format!("sealing keys have {bits} secret bits"));
+    }
+}
+
+/// The flags that decide about protection: what each message does to those of the one before.
+fn flags_between(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
+    if exchange.is_connectionless() {
+        return;
+    }
+    let protection = NegotiateFlags::NEGOTIATE_SIGN
+        | NegotiateFlags::NEGOTIATE_SEAL
+        | NegotiateFlags::NEGOTIATE_128
+        | NegotiateFlags::NEGOTIATE_KEY_EXCH
+        | NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+    let granted = exchange.challenge().negotiate_flags.intersection(protection);
+    let offered = found.negotiate.as_ref();
+    let offered = offered.and_then(|seen| NegotiateMessage::decode(&seen.bytes).ok());
+    if let Some(offered) = offered {
+        let refused = offered.negotiate_flags.intersection(protection).difference(granted);
+        if !refused.is_empty() {
+            let place = found.challenge.as_ref();
+            let place = place.and_then(|seen| at(MessageType::Challenge, seen, 20, 4));
+            let text = format!("CHALLENGE does not grant {}", names(refused).join(", "));
+            findings.point(FindingCode::FlagsNotGranted, text, place);
+        }
+    }
+    let Some(kept) = exchange.authenticate().negotiate_flags else { return };
+    let dropped = granted.difference(kept);
+    if !dropped.is_empty() {
+        let text = format!("AUTHENTICATE drops {}", names(dropped).join(", "));
+        findings.point(FindingCode::FlagsDropped, text, in_authenticate(found, 60, 4));
+    }
+    let added = kept.intersection(protection).difference(granted);
+    if !added.is_empty() {
+        let text = format!("AUTHENTICATE sets {} unasked", names(added).join(", "));
+        findings.point(FindingCode::FlagsAdded, text, in_authenticate(found, 60, 4));
+    }
+}
+
+fn in_authenticate(found: &FoundExchange, offset: usize, length: usize) -> Option<At> {
+    let seen = found.authenticate.as_ref()?;
+    at(MessageType::Authenticate, seen, offset, length)
+}
+
+/// A MIC of zeros is none, whatever MsvAvFlags says.
+fn announced_mic(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
+    let authenticate = exchange.authenticate();
+    if authenticate.announces_mic() && authenticate.mic == Some([0; 16]) {
+        let range = AuthenticateMessage::MIC_RANGE;
+        findings.point(
+            FindingCode::AnnouncedMicMissing,
+            "the client announces a MIC, yet the field is zero",
+            in_authenticate(found, range.start, range.len()),
+        );
+    }
+}
+
+/// What the client says inside its NTLMv2 response.
+fn av_pairs(exchange: &Exchange<'_>, found: &FoundExchange, findings: &mut Findings) {
+    let list = exchange.client_target_info().unwrap_or_default();
+    let offered = exchange.challenge().target_info().and_then(|list| list.timestamp());
+    if offered.is_some() && !exchange.authenticate().announces_mic() {
+        findings.say(
+            FindingCode::MicMissing,
+            "the server sent a timestamp, yet the client announces no MIC",
+        );
+    }
+    match list.channel_bindings() {
+        None => findings.say(FindingCode::ChannelBindingsAbsent, "no channel bindings"),
+        Some(bindings) if bindings == [0; 16] => {
+            findings.say(FindingCode::ChannelBindingsZero, "channel bindings are zero");
+        }
+        Some(_) => {}
+    }
+    if list.flags().is_some_and(|flags| flags.untrusted_target_name()) {
+        findings.say(
+            FindingCode::TargetNameUntrusted,
+            "the client says that its target name comes from an untrusted source",
+        );
+    }
+    if !exchange.target_info_is_echoed() {
+        findings.say(
+            FindingCode::TargetInfoNotEchoed,
+            "the AV_PAIRs of CHALLENGE did not come back unchanged",
+        );
+    }
+    target_name(exchange, list, found, findings);
+    if let Ok(NtChallengeResponse::Ntlmv2(response)) =
+        exchange.authenticate().nt_challenge_response()
+    {
+        clock(response.client_challenge.time_stamp, found, findings);
+    }
+}
+
+/// Whether the host in the SPN is one of the names that the server gave itself, or its address.
+fn target_name(
+    exchange: &Exchange<'_>,
+    list: TargetInfo<'_>,
+    found: &FoundExchange,
+    findings: &mut Findings,
+) {
+    let spn = list.text(AvId::TARGET_NAME).map(|name| name.to_string()).unwrap_or_default();
+    let Some(host) = host_of(&spn) else { return };
+    let server = exchange.challenge().target_info().unwrap_or_default();
+    let ids = [AvId::NB_COMPUTER_NAME, AvId::DNS_COMPUTER_NAME];
+    let server_names: Vec<String> = ids
+        .into_iter()
+        .filter_map(|id| server.text(id))
+        .map(|name| name.to_string())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let is_known = server_names.iter().any(|name| name.to_lowercase() == host.to_lowercase());
+    let address = found.endpoints.map(|ends| ends.server.ip());
+    let is_address = address.is_some() && host.parse().ok() == address;
+    if !server_names.is_empty() && !is_known && !is_address {
+        let text = format!("the client means {spn}, the server is {}", server_names.join(", "));
+        findings.say(FindingCode::TargetNameOther, text);
+    }
+}
+
+/// `service/host[:port][/instance]`, or a host alone; addresses of IPv6 may stand in brackets.
+fn host_of(spn: &str) -> Option<&str> {
+    let mut parts = spn.split('/');
+    let first = parts.next().filter(|part| !part.is_empty())?;
+    let host = parts.next().unwrap_or(first);
+    let host = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None if host.matches(':').count() == 1 => host.split(':').next().unwrap_or_default(),
+        None => host,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+fn clock(time_stamp: ntlm::FileTime, found: &FoundExchange, findings: &mut Findings) {
+    const HALF_AN_HOUR: u64 = 30 * 60;
+    let captured = found
+        .authenticate
+        .as_ref()
+        .and_then(|seen| seen.origin)
+        .and_then(|origin| origin.time)
+        .map(|Timestamp(nanos)| ntlm::FileTime::from_unix_nanos(u128::from(nanos)));
+    if let Some(captured) = captured {
+        let apart = captured.seconds_apart(time_stamp);
+        if apart > HALF_AN_HOUR {
+            findings.say(
+                FindingCode::ClockSkew,
+                format!("the timestamp is {apart} s away from the time of the capture"),
+            );
+        }
+    }
+}
+
+/// How the client proved itself. That a lone response is LM, not LMv2, only a secret shows.
+pub(crate) fn version(explained: &Explained, findings: &mut Findings) {
+    if let Some(version @ ("LM" | "NTLMv1" | "NTLMv1-ESS")) = explained.version {
+        findings.say(FindingCode::WeakVersion, format!("the client proved itself with {version}"));
+    }
+}
+
+/// What the server said, beside what the secret shows.
+pub(crate) fn answer(explained: &Explained, findings: &mut Findings) {
+    let status = explained.outcome.status.as_deref().unwrap_or_default();
+    // Carriers that know of guests say so in the status, the only text that is theirs to choose.
+    if explained.outcome.result == "accepted" && status.to_lowercase().contains("guest") {
+        let name = account_text(&explained.account);
+        findings.say(FindingCode::Guest, format!("{name} was let in as a guest"));
+        return;
+    }
+    match (explained.outcome.result, explained.response) {
+        ("accepted", Verdict::Invalid) => findings.say(
+            FindingCode::AcceptedThoughInvalid,
+            "the server accepted a response that is not valid under the secret given here",
+        ),
+        ("refused", Verdict::Valid) => {
+            let text = format!("the response is valid, yet the server answered {}", words(status));
+            findings.say(FindingCode::RefusedThoughValid, text);
+        }
+        ("refused", _) => {
+            findings.say(FindingCode::Refused, format!("the server answered {}", words(status)));
+        }
+        _ => {}
+    }
+}
+
+/// A status with what it means.
+fn words(status: &str) -> String {
+    let meaning = match status {
+        "STATUS_LOGON_FAILURE" => "wrong user name or password",
+        "STATUS_NO_SUCH_USER" => "there is no such account",
+        "STATUS_WRONG_PASSWORD" => "wrong password",
+        "STATUS_ACCOUNT_DISABLED" => "the account is disabled",
+        "STATUS_ACCOUNT_EXPIRED" => "the account has expired",
+        "STATUS_ACCOUNT_LOCKED_OUT" => "too many wrong passwords: the account is locked",
+        "STATUS_ACCOUNT_RESTRICTION" => "a restriction of the account, or a policy against NTLM",
+        "STATUS_INVALID_LOGON_HOURS" => "not at this hour",
+        "STATUS_INVALID_WORKSTATION" => "not from this workstation",
+        "STATUS_LOGON_TYPE_NOT_GRANTED" => "no right to log on over the network",
+        "STATUS_PASSWORD_EXPIRED" => "the password has expired",
+        "STATUS_PASSWORD_MUST_CHANGE" => "the password must be changed first",
+        "STATUS_NTLM_BLOCKED" => "a policy forbids NTLM",
+        "STATUS_NO_LOGON_SERVERS" => "the server found no domain controller",
+        "STATUS_TRUSTED_RELATIONSHIP_FAILURE" => "the server's own account in the domain is broken",
+        "STATUS_INVALID_PARAMETER" | "STATUS_BAD_BINDINGS" => {
+            "a MIC, bindings or a message were not right"
+        }
+        "STATUS_ACCESS_DENIED" => "known, but not allowed",
+        "401" | "407" => "credentials were asked for again",
+        "" => "with a refusal",
+        _ => return status.to_owned(),
+    };
+    match status {
+        "" => meaning.to_owned(),
+        status => format!("{status}: {meaning}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_spn_is_found() {
+        assert_eq!(host_of("cifs/server"), Some("server"));
+        assert_eq!(host_of("HTTP/server.example:8080"), Some("server.example"));
+        assert_eq!(host_of("MSSQLSvc/db.example:1433/instance"), Some("db.example"));
+        assert_eq!(host_of("cifs/[::1]:445"), Some("::1"));
+        assert_eq!(host_of("cifs/fe80::1"), Some("fe80::1"));
+        assert_eq!(host_of("server"), Some("server"));
+        assert_eq!(host_of(""), None);
+        assert_eq!(host_of("cifs/"), None);
+    }
+
+    #[test]
+    fn a_status_is_put_into_words() {
+        let words = words("STATUS_ACCOUNT_DISABLED");
+        assert_eq!(words, "STATUS_ACCOUNT_DISABLED: the account is disabled");
+        assert_eq!(super::words("0xc0001234"), "0xc0001234");
+    }
+}

@@ -1,0 +1,366 @@
+//! What text, HTML and pictures have in common: the exchange in words, the ladder in groups.
+
+use super::style::printable;
+use crate::decoded::{Decoded, DecodedField};
+use crate::explained::{Explained, Verdict};
+use crate::finding::Severity;
+use crate::ladder::{Ladder, Rung, RungInput, RungValue};
+use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};
+use ntlm::keys::{Input, KeyName, SealingKeyRule};
+use ntlm::message::{
+    AuthenticateMessage, ChallengeMessage, Message, MessageType, NegotiateMessage,
+};
+
+/// How something stands, for marks and colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Warn,
+    Plain,
+}
+
+impl Tone {
+    pub(super) const fn mark(self) -> &'static str {
+        match self {
+            Self::Good => "✔",
+            Self::Bad => "✘",
+            Self::Warn => "?",
+            Self::Plain => "·",
+        }
+    }
+
+    /// The class in HTML.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Warn => "warn",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+pub(super) const fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Valid => Tone::Good,
+        Verdict::Invalid => Tone::Bad,
+        Verdict::Absent => Tone::Plain,
+        Verdict::Unchecked => Tone::Warn,
+    }
+}
+
+pub(super) const fn tone_of(severity: Severity) -> (Tone, &'static str, &'static str) {
+    match severity {
+        Severity::Error => (Tone::Bad, "✘", "error"),
+        Severity::Warning => (Tone::Warn, "!", "warning"),
+        Severity::Info => (Tone::Plain, "·", "info"),
+    }
+}
+
+pub(super) fn account(explained: &Explained) -> String {
+    match (explained.account.domain.as_str(), explained.account.user.as_str()) {
+        ("", "") if explained.version == Some("anonymous") => "(anonymous)".to_owned(),
+        ("", "") => "(no name)".to_owned(),
+        ("", user) => user.to_owned(),
+        (domain, user) => format!("{domain}\\{user}"),
+    }
+}
+
+pub(super) fn ends(explained: &Explained) -> String {
+    match (&explained.client, &explained.server) {
+        (Some(client), Some(server)) => format!("{client} → {server}"),
+        _ => String::new(),
+    }
+}
+
+/// What NTLM does for the messages that follow, in a few words.
+pub(super) fn protection(flags: NegotiateFlags) -> String {
+    let what = match (
+        flags.contains(NegotiateFlags::NEGOTIATE_SIGN),
+        flags.contains(NegotiateFlags::NEGOTIATE_SEAL),
+    ) {
+        (_, true) => "sealed",
+        (true, false) => "signed",
+        (false, false) => return String::new(),
+    };
+    format!("{what} {} bits", SealingKeyRule::choose(flags).strength_bits())
+}
+
+/// The same in a sentence, with what else the flags settle.
+pub(super) fn settled(explained: &Explained) -> String {
+    let flags = explained.negotiated;
+    let mut words = vec![explained.version.unwrap_or("version unknown").to_owned()];
+    if !flags.is_empty() {
+        words.push(
+            match explained.extended_session_security {
+                true => "extended session security",
+                false => "no extended session security",
+            }
+            .to_owned(),
+        );
+        words.push(match protection(flags).as_str() {
+            "" => "messages not protected by NTLM".to_owned(),
+            protection => format!("messages {protection}"),
+        });
+        if flags.protects() && flags.contains(NegotiateFlags::NEGOTIATE_KEY_EXCH) {
+            words.push("key exchanged".to_owned());
+        }
+    }
+    words.join(", ")
+}
+
+/// `2026-11-22T13:01:40.222Z` as day and time.
+pub(super) fn day_and_time(explained: &Explained) -> Option<(&str, &str)> {
+    explained.time.as_deref()?.trim_end_matches('Z').split_once('T')
+}
+
+/// One line of what was found out.
+pub(super) struct Fact {
+    pub(super) tone: Tone,
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
+    let fact = |tone, name, value: &str| Fact { tone, name, value: value.to_owned() };
+    let bindings = match explained.channel_bindings {
+        "match" => Tone::Good,
+        "mismatch" => Tone::Bad,
+        _ => Tone::Plain,
+    };
+    let answer = match &explained.outcome.status {
+        Some(status) if !status.is_empty() => format!("{}: {status}", explained.outcome.result),
+        _ => explained.outcome.result.to_owned(),
+    };
+    let mut facts = vec![
+        fact(tone(explained.response), "response", explained.response.text()),
+        fact(tone(explained.mic), "MIC", explained.mic.text()),
+        fact(bindings, "channel bindings", explained.channel_bindings),
+        fact(Tone::Plain, "target name", explained.target_name.as_deref().unwrap_or("none")),
+        fact(answer_tone(explained.outcome.result), "server's answer", &answer),
+    ];
+    if let Some(challenge) = &explained.server_challenge {
+        facts.push(fact(Tone::Plain, "ServerChallenge", challenge));
+        match &explained.challenge_for_domain_controller {
+            Some(other) if other != challenge => {
+                facts.push(fact(Tone::Plain, "for the DC", other));
+            }
+            _ => {}
+        }
+    }
+    facts
+}
+
+pub(super) fn answer_tone(result: &str) -> Tone {
+    match result {
+        "accepted" => Tone::Good,
+        "refused" => Tone::Bad,
+        _ => Tone::Plain,
+    }
+}
+
+/// One flag in the three messages; `None` where the message was not seen or has no flags.
+pub(super) struct FlagRow {
+    pub(super) info: &'static FlagInfo,
+    pub(super) seen: [Option<bool>; 3],
+    pub(super) in_force: bool,
+}
+
+impl FlagRow {
+    pub(super) fn short_name(&self) -> &'static str {
+        let name = self.info.name.trim_start_matches("NTLMSSP_").trim_start_matches("NTLM_");
+        name.strip_prefix("NEGOTIATE_").unwrap_or(name)
+    }
+}
+
+pub(super) fn flag_rows(explained: &Explained) -> Vec<FlagRow> {
+    let of = |kind: MessageType| {
+        let seen = explained.found.messages().find(|(seen, _)| *seen == kind);
+        seen.and_then(|(_, seen)| flags_of(kind, &seen.bytes))
+    };
+    let seen =
+        [of(MessageType::Negotiate), of(MessageType::Challenge), of(MessageType::Authenticate)];
+    let any = seen.iter().flatten().fold(NegotiateFlags::empty(), |any, flags| any | *flags);
+    let rows = FLAGS.iter().filter(|info| any.contains(info.flag));
+    rows.map(|info| FlagRow {
+        info,
+        seen: seen.map(|flags| flags.map(|flags| flags.contains(info.flag))),
+        in_force: explained.negotiated.contains(info.flag),
+    })
+    .collect()
+}
+
+fn flags_of(kind: MessageType, bytes: &[u8]) -> Option<NegotiateFlags> {
+    match kind {
+        MessageType::Negotiate => {
+            NegotiateMessage::decode(bytes).ok().map(|message| message.negotiate_flags)
+        }
+        MessageType::Challenge => {
+            ChallengeMessage::decode(bytes).ok().map(|message| message.negotiate_flags)
+        }
+        MessageType::Authenticate => {
+            AuthenticateMessage::decode(bytes).ok().and_then(|message| message.negotiate_flags)
+        }
+    }
+}
+
+/// One message, with the fields that say something.
+pub(super) struct MessageView {
+    pub(super) name: &'static str,
+    pub(super) length: usize,
+    pub(super) frame: Option<u64>,
+    pub(super) fields: Vec<FieldView>,
+}
+
+pub(super) struct FieldView {
+    pub(super) name: String,
+    pub(super) offset: usize,
+    pub(super) length: usize,
+    pub(super) value: String,
+    pub(super) depth: usize,
+}
+
+pub(super) fn messages(explained: &Explained) -> Vec<MessageView> {
+    let masked = explained.keys.is_redacted();
+    let view = |(kind, seen): (MessageType, &crate::assemble::Seen)| {
+        let mut fields = Vec::new();
+        if let Ok(decoded) = Decoded::new(&seen.bytes, explained.code_page) {
+            decoded.fields.iter().for_each(|field| add_field(&mut fields, field, 0, masked));
+        }
+        MessageView {
+            name: kind.name(),
+            length: seen.bytes.len(),
+            frame: seen.origin.map(|origin| origin.frame),
+            fields,
+        }
+    };
+    explained.found.messages().map(view).collect()
+}
+
+/// Descriptors only say where other fields are, and flags have a table of their own.
+fn add_field(fields: &mut Vec<FieldView>, field: &DecodedField, depth: usize, masked: bool) {
+    let is_dull = matches!(
+        field.name.as_str(),
+        "Signature" | "MessageType" | "NegotiateFlags" | "Reserved" | "MsvAvEOL"
+    ) || (depth > 0 && matches!(field.name.as_str(), "RespType" | "HiRespType"));
+    if field.is_descriptor || is_dull || field.length == 0 {
+        return;
+    }
+    let is_secret = matches!(
+        field.name.as_str(),
+        "NTProofStr" | "EncryptedRandomSessionKey" | "NtChallengeResponse" | "LmChallengeResponse"
+    );
+    let value =
+        if masked && is_secret { "*".repeat(field.value.len()) } else { printable(&field.value) };
+    let (name, offset, length) = (printable(&field.name), field.offset, field.length);
+    fields.push(FieldView { name, offset, length, value, depth });
+    field.inner.iter().for_each(|inner| add_field(fields, inner, depth + 1, masked));
+}
+
+/// The keys of one part of the ladder.
+pub(super) struct Group<'a> {
+    pub(super) title: &'static str,
+    pub(super) steps: Vec<Step<'a>>,
+}
+
+/// One key; or the client's and the server's where they differ by the direction only.
+pub(super) struct Step<'a> {
+    pub(super) rung: &'a Rung,
+    pub(super) server: Option<&'a Rung>,
+}
+
+pub(super) fn groups(ladder: &Ladder) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for rung in ladder.rungs() {
+        let title = title(rung.key);
+        match groups.last_mut() {
+            Some(group) if group.title == title => match group.steps.last_mut() {
+                Some(step) if step.server.is_none() && differ_by_direction(step.rung, rung) => {
+                    step.server = Some(rung);
+                }
+                _ => group.steps.push(Step { rung, server: None }),
+            },
+            _ => groups.push(Group { title, steps: vec![Step { rung, server: None }] }),
+        }
+    }
+    groups
+}
+
+const fn title(key: KeyName) -> &'static str {
+    match key {
+        KeyName::Lmowf | KeyName::NtowfV1 | KeyName::NtowfV2 => "secret",
+        KeyName::ResponseKeyNt | KeyName::ResponseKeyLm | KeyName::NtProofStr => "response",
+        KeyName::SessionBaseKey
+        | KeyName::KeyExchangeKey
+        | KeyName::RandomSessionKey
+        | KeyName::ExportedSessionKey
+        | KeyName::EncryptedRandomSessionKey => "session",
+        _ => "protection",
+    }
+}
+
+fn differ_by_direction(client: &Rung, server: &Rung) -> bool {
+    let is_pair = matches!(
+        (client.key, server.key),
+        (KeyName::ClientSigningKey, KeyName::ServerSigningKey)
+            | (KeyName::ClientSealingKey, KeyName::ServerSealingKey)
+    );
+    let docs = client.rule.zip(server.rule).map(|(one, other)| (one.doc(), other.doc()));
+    is_pair && docs.is_some_and(|(one, other)| one.name == other.name)
+}
+
+impl Step<'_> {
+    /// The formula; for a pair with both directions.
+    pub(super) fn formula(&self) -> Option<String> {
+        let formula = self.rung.rule?.doc().formula;
+        let both = "client-to-server / server-to-client";
+        Some(match self.server {
+            Some(_) => formula.replace("client-to-server", both),
+            None => formula.to_owned(),
+        })
+    }
+
+    /// The rule, its condition and its section.
+    pub(super) fn rule(&self) -> Option<String> {
+        let doc = self.rung.rule?.doc();
+        // A section is not parted from its document at the end of a line.
+        let section = doc.section.replace("MS-NLMP ", "MS-NLMP\u{a0}");
+        Some(format!("{}: {} · {section}", doc.name, doc.condition))
+    }
+
+    pub(super) fn rungs(&self) -> impl Iterator<Item = &Rung> {
+        core::iter::once(self.rung).chain(self.server)
+    }
+
+    /// Whether there is a formula that was, or would be, used.
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self.rung.value, RungValue::Empty)
+    }
+}
+
+/// The key that this one simply is.
+pub(super) fn alias(rung: &Rung) -> Option<&'static str> {
+    let doc = rung.rule?.doc();
+    match doc.inputs {
+        [Input::Key(key)] if !doc.formula.contains(['(', '[']) => Some(key.name()),
+        _ => None,
+    }
+}
+
+/// The inputs that are no keys of the ladder: bytes of messages, the password, random bytes.
+pub(super) fn outside_inputs(rung: &Rung) -> Vec<(Input, &RungInput)> {
+    let inputs = rung.rule.map(|rule| rule.doc().inputs).unwrap_or_default();
+    let pairs = inputs.iter().copied().zip(&rung.inputs);
+    pairs.filter(|(input, _)| !matches!(input, Input::Key(_) | Input::Constant(_))).collect()
+}
+
+/// Why no key at all is known.
+pub(super) fn all_unknown(ladder: &Ladder) -> Option<&str> {
+    let mut whys = ladder.rungs().iter().map(|rung| match (&rung.rule, &rung.value) {
+        (None, RungValue::Unknown(why)) => Some(why.as_str()),
+        _ => None,
+    });
+    let first = whys.next()??;
+    whys.all(|why| why == Some(first)).then_some(first)
+}

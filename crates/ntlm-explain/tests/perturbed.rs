@@ -1,0 +1,322 @@
+//! Every capture of `testdata/`, as a worse network or a worse capture would have shown it.
+//!
+//! Without loss, each exchange is explained as before. With loss it is, or something names what is
+//! missing: a finding of the exchange, or, where nothing is left of it, what the reader tells of its flow.
+//!
+//! A few seeds run here; with `NTLM_PERTURBED_SEEDS=50` so many. A failure names capture, seed and
+//! options, of which `cargo run -p ntlm-traffic -- perturb` makes the file.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use ntlm::text::CodePage;
+use ntlm_accounts::{Accounts, Format};
+use ntlm_capture::{Capture, EndReason, Event, Limits};
+use ntlm_explain::{Known, explain, find_exchanges};
+use ntlm_traffic::container::{self, Layout};
+use ntlm_traffic::{Perturbation, pcap, perturb};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A kind of change, and how often it happens.
+type Kind = (&'static str, Perturbation);
+
+const LOSSLESS: [Kind; 7] = [
+    ("split", Perturbation { split: 0.9, parts: 6, ..Perturbation::NONE }),
+    ("overlap", Perturbation { split: 0.5, overlap: 0.9, ..Perturbation::NONE }),
+    ("fragment", Perturbation { fragment: 0.9, ..Perturbation::NONE }),
+    ("duplicate", Perturbation { duplicate: 0.7, ..Perturbation::NONE }),
+    ("reorder", Perturbation { split: 0.7, reorder: 0.5, ..Perturbation::NONE }),
+    ("across", Perturbation { reorder: 0.5, distance: 2, across: true, ..Perturbation::NONE }),
+    ("rough", Perturbation::ROUGH),
+];
+
+const LOSSY: [Kind; 3] = [
+    ("drop", Perturbation { drop: 0.1, ..Perturbation::NONE }),
+    ("drop runs", Perturbation { drop: 0.08, drop_run: 8, ..Perturbation::NONE }),
+    ("drop, rough", Perturbation { drop: 0.05, drop_run: 3, ..Perturbation::ROUGH }),
+];
+
+#[test]
+fn without_loss_every_exchange_is_explained_as_before() {
+    let mut failures = Vec::new();
+    let count = each(&LOSSLESS, |case| failures.extend(changed(case)));
+    println!("{} of {count} differ", failures.len());
+    assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Frames of both directions that trade places further than "across" has it. Left out of the above
+/// because the reader delivers CHALLENGE before the NEGOTIATE that it answers where a request, its
+/// answer and the next request are recorded as 3, 1, 2. When that is mended the limit is 0.
+#[test]
+fn frames_far_across_are_explained_as_before_more_often_than_not() {
+    let how = Perturbation { reorder: 0.5, distance: 3, across: true, ..Perturbation::NONE };
+    let mut failures = Vec::new();
+    let count = each(&[("far across", how)], |case| failures.extend(changed(case)));
+    println!("{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
+    assert!(failures.len() * 2 < count, "{} of {count} differ", failures.len());
+}
+
+#[test]
+fn every_container_is_explained_the_same() {
+    each(&[("rough", Perturbation::ROUGH)], |case| {
+        let layout = Layout { sections: 3, interfaces: 4 };
+        let pcapng = container::pcapng(&case.worse, layout, case.seed);
+        let expected = exchanges(&pcap::write(&case.worse), case.accounts);
+        for file in [container::gzip(&pcapng, 2).unwrap(), pcapng] {
+            assert!(exchanges(&file, case.accounts) == expected, "{}", case.name());
+        }
+    });
+}
+
+/// What became of the exchanges of captures that lost frames.
+#[derive(Debug, Default)]
+struct Fates {
+    /// Explained as before.
+    equal: usize,
+    /// Otherwise, and a finding names what is missing.
+    named: usize,
+    /// Gone, and the reader tells of a gap in its flow, or that the flow lacks its start or its end.
+    gone_named: usize,
+    /// Gone with all frames of its flow, so that nothing can name it.
+    gone_with_flow: usize,
+    /// Otherwise, nothing names it, and the reason is known.
+    known: BTreeMap<&'static str, usize>,
+    /// What must not be.
+    unnamed: Vec<String>,
+}
+
+#[test]
+fn with_loss_every_exchange_is_the_same_or_what_is_missing_is_named() {
+    let mut all = Vec::new();
+    for kind in LOSSY {
+        let mut fates = Fates::default();
+        let count = each(&[kind], |case| look_at_losses(case, &mut fates));
+        println!("{}: {count} captures, {fates:?}", kind.0);
+        let Fates { equal, named, gone_named, gone_with_flow, known, unnamed } = fates;
+        assert!(equal > 0 && named > 0);
+        // An exchange goes with its flow only where runs of frames are lost in small captures.
+        assert!(gone_with_flow * 100 <= equal + named + gone_named, "{gone_with_flow}");
+        assert!(known.values().sum::<usize>() * 4 < equal + named, "{known:?}");
+        all.extend(unnamed);
+    }
+    assert!(all.is_empty(), "{} unnamed:\n{}", all.len(), all.join("\n"));
+}
+
+fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
+    let file = pcap::write(&case.worse);
+    let mut found = exchanges(&file, case.accounts);
+    let mut changed = case.expected.to_vec();
+    changed.retain(|exchange| match found.iter().position(|other| other == exchange) {
+        Some(at) => {
+            found.remove(at);
+            fates.equal += 1;
+            false
+        }
+        None => true,
+    });
+    let flows = flows(&file);
+    for exchange in changed {
+        let is_counterpart = |other: &&Value| ends(other) == ends(&exchange);
+        let has_challenge = |other: &&Value| {
+            is_counterpart(other) && other["server_challenge"] == exchange["server_challenge"]
+        };
+        let best = found.iter().find(has_challenge).or(found.iter().find(is_counterpart));
+        let Some(other) = best.cloned() else {
+            match flows.get(&ends(&exchange)) {
+                None => fates.gone_with_flow += 1,
+                Some(true) => fates.gone_named += 1,
+                Some(false) => fates.unnamed.push(format!("{}: gone, {exchange}", case.name())),
+            }
+            continue;
+        };
+        found.retain(|one| *one != other);
+        let shares_flow = case.expected.iter().filter(is_counterpart).count() > 1;
+        match known_failure(&exchange, &other, shares_flow) {
+            _ if names_a_gap(&other) => fates.named += 1,
+            Some(reason) => *fates.known.entry(reason).or_default() += 1,
+            None => {
+                let difference = difference(&exchange, &other);
+                fates.unnamed.push(format!("{}: {difference}", case.name()));
+            }
+        }
+    }
+    // Parts of one exchange that were not brought together.
+    for other in found.iter().filter(|other| !names_a_gap(other)) {
+        fates.unnamed.push(format!("{}: nothing like it was there, {other}", case.name()));
+    }
+}
+
+/// What is known to go unnamed. To be emptied, reason by reason.
+fn known_failure(before: &Value, after: &Value, shares_flow: bool) -> Option<&'static str> {
+    if after["client"] != before["client"] {
+        return Some(
+            "SYN lost: ends are guessed by port, though AUTHENTICATE says who the client is",
+        );
+    }
+    let mut mended = after.clone();
+    mended["flags"]["negotiate"] = before["flags"]["negotiate"].clone();
+    if &mended == before && after["flags"]["negotiate"] == Value::Array(Vec::new()) {
+        return Some("NEGOTIATE lost: said only where a MIC could have been checked");
+    }
+    if after["carrier"] == "stream" {
+        return Some("behind a gap only the search finds the messages, and nothing says why");
+    }
+    if after["outcome"]["result"] == "unknown" && before["outcome"]["result"] != "unknown" {
+        return Some("the server's answer is lost, and nothing says so");
+    }
+    if shares_flow && after["flags"]["authenticate"] != Value::Array(Vec::new()) {
+        return Some("messages of two exchanges in one flow are taken for one exchange");
+    }
+    let unreadable = |finding: &Value| finding["code"] == "unreadable-message";
+    if after["findings"].as_array().unwrap().iter().any(unreadable) {
+        return Some("base64 that a gap cuts short is taken for a whole token");
+    }
+    None
+}
+
+/// Whether a finding says that something was not captured.
+fn names_a_gap(exchange: &Value) -> bool {
+    let codes = ["capture-gap", "half-exchange", "negotiate-not-seen"];
+    let names = |finding: &Value| codes.iter().any(|code| finding["code"] == *code);
+    exchange["findings"].as_array().unwrap().iter().any(names)
+}
+
+/// Both ends in an order of their own: without SYN, client and server are guessed.
+fn ends(exchange: &Value) -> [String; 2] {
+    let mut ends = ["client", "server"].map(|end| exchange[end].as_str().unwrap().to_owned());
+    ends.sort();
+    ends
+}
+
+/// The flows of a capture by their ends, and whether the reader tells that some of it is missing.
+///
+/// There is no place yet for findings about a capture as a whole; once there is, they belong here.
+fn flows(file: &[u8]) -> BTreeMap<[String; 2], bool> {
+    let mut ends = BTreeMap::new();
+    let mut flows = BTreeMap::new();
+    let mut capture = Capture::new(file, Limits::default());
+    while let Some(event) = capture.next_event().unwrap() {
+        match event {
+            Event::FlowStarted(started) => {
+                let endpoints = started.endpoints;
+                let mut both = [endpoints.client, endpoints.server].map(|end| end.to_string());
+                both.sort();
+                *flows.entry(both.clone()).or_default() |= endpoints.guessed;
+                ends.insert(started.flow, both);
+            }
+            Event::Gap(gap) => *flows.entry(ends[&gap.flow].clone()).or_default() = true,
+            Event::FlowEnded(ended) => {
+                let flow = flows.entry(ends[&ended.flow].clone()).or_default();
+                *flow |= ended.reason == EndReason::CaptureEnded;
+            }
+            _ => {}
+        }
+    }
+    flows
+}
+
+/// How the exchanges of a case differ from what they were, if they do.
+fn changed(case: &Case<'_>) -> Option<String> {
+    let found = exchanges(&pcap::write(&case.worse), case.accounts);
+    let gone: Vec<&Value> = case.expected.iter().filter(|one| !found.contains(one)).collect();
+    let new: Vec<&Value> = found.iter().filter(|one| !case.expected.contains(one)).collect();
+    let name = case.name();
+    match (&gone[..], &new[..]) {
+        ([], []) if found.len() == case.expected.len() => None,
+        ([before], [after]) => Some(format!("{name}: {}", difference(before, after))),
+        _ => {
+            let (before, after) = (case.expected.len(), found.len());
+            Some(format!("{name}: {before} exchanges became {after}, {} differ", gone.len()))
+        }
+    }
+}
+
+fn difference(before: &Value, after: &Value) -> String {
+    let short = |value: &Value| value.to_string().chars().take(200).collect::<String>();
+    let fields = before.as_object().unwrap().iter();
+    let changed = fields.filter(|(name, value)| **value != after[name.as_str()]);
+    let words = changed.map(|(name, value)| {
+        format!("{name} {} became {}", short(value), short(&after[name.as_str()]))
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// A capture, and what was made of it.
+struct Case<'a> {
+    capture: &'a str,
+    kind: &'static str,
+    seed: u64,
+    accounts: &'a Accounts,
+    expected: &'a [Value],
+    worse: Vec<pcap::Packet>,
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        format!("{}, {}, seed {}", self.capture, self.kind, self.seed)
+    }
+}
+
+/// Runs all captures through all kinds of change with all seeds. Returns how many cases there were.
+fn each(kinds: &[Kind], mut look: impl FnMut(&Case<'_>)) -> usize {
+    let seeds = std::env::var("NTLM_PERTURBED_SEEDS").ok().and_then(|text| text.parse().ok());
+    let text = include_str!("../../../testdata/accounts.toml");
+    let mut accounts = Accounts::new(CodePage::Cp850);
+    accounts.add("accounts.toml", text, Format::Toml).unwrap();
+    let mut count = 0;
+    for (number, (capture, file)) in (0_u64..).zip(captures()) {
+        let packets = pcap::read(&file).unwrap();
+        let expected = exchanges(&file, &accounts);
+        for (kind, how) in kinds {
+            for seed in (0..seeds.unwrap_or(2)).map(|seed| 1000 * number + seed) {
+                let (worse, _) = perturb(&packets, how, seed);
+                let (accounts, expected) = (&accounts, &expected[..]);
+                look(&Case { capture: &capture, kind, seed, accounts, expected, worse });
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+/// Every capture with its name, in order.
+fn captures() -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
+    let mut files: Vec<PathBuf> = [folder.clone(), folder.join("http")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 150);
+    let name = |path: &Path| path.strip_prefix(&folder).unwrap().display().to_string();
+    files.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect()
+}
+
+/// The JSON of each exchange but for what a change of frames may change, in an order of their own.
+fn exchanges(file: &[u8], accounts: &Accounts) -> Vec<Value> {
+    let known = Known { accounts, code_page: CodePage::Cp850 };
+    let mut found = Vec::new();
+    let mut capture = Capture::new(file, Limits::default());
+    find_exchanges(&mut capture, |exchange| found.push(exchange)).unwrap();
+    let explained = found.into_iter().map(|exchange| {
+        let mut value = serde_json::to_value(explain(0, exchange, known)).unwrap();
+        forget_frames(&mut value);
+        value
+    });
+    let mut explained: Vec<Value> = explained.collect();
+    explained.sort_by_cached_key(Value::to_string);
+    explained
+}
+
+fn forget_frames(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !matches!(name.as_str(), "id" | "time" | "frame" | "frames"));
+            fields.values_mut().for_each(forget_frames);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_frames),
+        _ => {}
+    }
+}

@@ -1,0 +1,29 @@
+//! A capture from its bytes to the page and the JSON that explain it.
+#![no_main]
+
+use ntlm::text::CodePage;
+use ntlm_accounts::{Accounts, Format};
+use ntlm_capture::{Capture, Limits};
+use ntlm_explain::{Known, explain, find_exchanges, render};
+use std::sync::LazyLock;
+
+/// The accounts of the seeds, so that they are explained down to the last key.
+static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
+    let mut accounts = Accounts::new(CodePage::Cp850);
+    let text = include_str!("../../../testdata/accounts.toml");
+    accounts.add("accounts.toml", text, Format::Toml).expect("accounts.toml is good");
+    accounts
+});
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let known = Known { accounts: &ACCOUNTS, code_page: CodePage::Cp850 };
+    let mut id = 0;
+    let mut capture = Capture::new(data, Limits::default());
+    let _ = find_exchanges(&mut capture, |found| {
+        id += 1;
+        let mut explained = explain(id, found, known);
+        let _ = render::exchange(&explained, render::Layout::new(80));
+        explained.keys.redact();
+        serde_json::to_string(&explained).expect("it becomes JSON");
+    });
+});

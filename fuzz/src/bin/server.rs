@@ -1,0 +1,4 @@
+//! A server that any client speaks to.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ntlm_fuzz::machines::server(data));
