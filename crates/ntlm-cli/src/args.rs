@@ -1,9 +1,7 @@
 //! The command line. Help is written to teach.
 
-use crate::failure::Failure;
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// NTLM that one can look inside.
 #[derive(Debug, Parser)]
@@ -400,20 +398,4 @@ pub(crate) enum WithVerdict {
     Unchecked,
     /// There is no response
     Absent,
-}
-
-/// Prints a completion script.
-pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "ntlm", &mut script);
-    crate::screen::print(&String::from_utf8_lossy(&script))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a page for the program and one for each command.
-pub(crate) fn man_pages(folder: &Path) -> Result<ExitCode, Failure> {
-    let what = folder.display().to_string();
-    clap_mangen::generate_to(Args::command(), folder)
-        .map_err(|error| Failure::io(&what, &error))?;
-    Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod input;
 mod keys;
+mod manual;
 mod report;
 mod screen;
 mod secrets;
@@ -23,8 +24,8 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Explain(args) => explain::run(&args),
-        Command::Completions { shell } => args::completions(shell),
-        Command::Man { folder } => args::man_pages(&folder),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { folder } => manual::man_pages(&folder),
     };
     match result {
         Ok(code) => code,

@@ -51,8 +51,11 @@ pub enum Protection {
 pub struct ClientConfig {
     /// What it is allowed.
     pub policy: ClientPolicy,
-    /// What it asks for.
+    /// What it asks for, and insists on.
     pub protection: Protection,
+    /// Whether signing is offered though `protection` does not insist on it. SPNEGO offers it always:
+    /// its mechListMIC is such a signature.
+    pub offer_signing: bool,
     /// Whether the server may only identify the client, not act for it.
     pub identify: bool,
     /// Its own NetBIOS name; may be empty.
@@ -76,6 +79,7 @@ impl Default for ClientConfig {
         Self {
             policy: ClientPolicy::default(),
             protection: Protection::None,
+            offer_signing: false,
             identify: false,
             workstation: Utf16String::default(),
             target_name: None,
@@ -199,7 +203,7 @@ impl Client {
             announced,
         )?;
         let relaxed = relaxations(rule, &keys);
-        Ok((token, Established { keys, relaxed }))
+        Ok((token, Established { keys, relaxed, has_mic: announced }))
     }
 
     /// Answers CHALLENGE without a proof (MS-NLMP 3.3.1).
@@ -422,7 +426,7 @@ fn offer(config: &ClientConfig) -> NegotiateFlags {
         ),
         // KEY_EXCH counts only with SIGN or SEAL, and peers disagree about it elsewhere.
         (
-            config.protection != Protection::None,
+            config.protection != Protection::None || config.offer_signing,
             NegotiateFlags::NEGOTIATE_SIGN | NegotiateFlags::NEGOTIATE_KEY_EXCH,
         ),
         (config.protection == Protection::Seal, NegotiateFlags::NEGOTIATE_SEAL),
@@ -449,6 +453,7 @@ fn relaxations(rule: ResponseRule, keys: &KeySchedule) -> Vec<Relaxation> {
 pub struct Established {
     keys: KeySchedule,
     relaxed: Vec<Relaxation>,
+    has_mic: bool,
 }
 
 impl Established {
@@ -456,6 +461,12 @@ impl Established {
     #[must_use]
     pub const fn keys(&self) -> &KeySchedule {
         &self.keys
+    }
+
+    /// Whether AUTHENTICATE carries a MIC and says so.
+    #[must_use]
+    pub const fn has_mic(&self) -> bool {
+        self.has_mic
     }
 
     /// What the default policy would not have done.

@@ -1,4 +1,5 @@
-//! The one DER reader of the project: certificates, SPNEGO and LDAP all read with it (X.690).
+//! The one DER reader of the project: certificates, SPNEGO and LDAP all read with it (X.690). And
+//! [`encode`], the one writer.
 //!
 //! It is strict: lengths are definite and minimal, tags are a single byte. It knows elements, not
 //! types: what an element's content means is its caller's business. It neither recurses nor
@@ -14,6 +15,10 @@
 //! document.finish()?;
 //! # Ok::<(), ntlm::der::DerError>(())
 //! ```
+
+mod encode;
+
+pub use encode::encode;
 
 use core::fmt;
 
@@ -332,10 +337,24 @@ impl fmt::Display for ObjectIdentifier<'_> {
     }
 }
 
+impl ObjectIdentifier<'_> {
+    /// Whether this is one: at least one number, none cut off or padded (X.690 8.19.2).
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        let mut numbers = self.0.split_inclusive(|octet| octet & 0x80 == 0).peekable();
+        numbers.peek().is_some() && numbers.all(is_whole_number)
+    }
+}
+
+/// Neither cut off nor padded; of any length.
+fn is_whole_number(octets: &[u8]) -> bool {
+    octets.last().is_some_and(|last| last & 0x80 == 0) && octets.first() != Some(&0x80)
+}
+
 /// One number of an object identifier (X.690 8.19.2): seven bits an octet, the last without the high
 /// bit, the first not zero but for that bit.
 fn base_128(octets: &[u8]) -> Option<u64> {
-    if octets.last()? & 0x80 != 0 || octets.first()? == &0x80 {
+    if !is_whole_number(octets) {
         return None;
     }
     octets.iter().try_fold(0_u64, |number, octet| {
@@ -492,6 +511,14 @@ mod tests {
         assert_eq!(dotted(&hex!("2b0686")), "1.3.6.?");
         assert_eq!(dotted(&hex!("86")), "?");
         assert_eq!(dotted(&[]), "");
+    }
+
+    #[test]
+    fn object_identifiers_have_whole_numbers_of_any_length() {
+        let valid = |content: &[u8]| ObjectIdentifier(content).is_valid();
+        assert!(valid(&hex!("2b06010401823702020a")));
+        assert!(valid(&hex!("2bffffffffffffffffffffff7f")));
+        assert!(!valid(&[]) && !valid(&hex!("86")) && !valid(&hex!("2b8006")));
     }
 
     #[test]

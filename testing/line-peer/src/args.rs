@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// Which end to be
     pub(crate) role: Role,
-    /// Only raw NTLM tokens as yet
+    /// Raw NTLM tokens, or NTLM inside SPNEGO
     #[arg(long, value_enum, default_value_t = Protocol::Ntlm)]
     pub(crate) protocol: Protocol,
     /// Client: account name
@@ -24,6 +24,12 @@ pub(crate) struct Args {
     /// Client: NT hash in hex, instead of a password
     #[arg(long)]
     pub(crate) nthash: Option<String>,
+    /// Negotiate client: offer Kerberos, and prefer it
+    #[arg(long)]
+    pub(crate) prefer_kerberos: bool,
+    /// Negotiate server: ask for a mechListMIC (request-mic)
+    #[arg(long)]
+    pub(crate) request_mic: bool,
     /// Server: account file, DOMAIN:user:password or smbpasswd lines
     #[arg(long)]
     pub(crate) users: Option<PathBuf>,
@@ -70,4 +76,5 @@ pub(crate) enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     Ntlm,
+    Negotiate,
 }

@@ -1,15 +1,19 @@
 //! The two machines behind one face.
 
-use crate::args::{Args, Role};
+use crate::args::{Args, Protocol, Role};
 use crate::hex::decode_hex;
 use ntlm::keys::{AccountSecret, Ntowfv1, Password};
 use ntlm::policy::{ChannelBindingsPolicy, ClientPolicy, LmCompatibilityLevel, ServerPolicy};
 use ntlm::text::CodePage;
 use ntlm::{
     AccountName, Challenged, ChannelBindings, Client, ClientConfig, Credential, FileTime, Fresh,
-    Protection, Server, ServerConfig, ServerNames, Session,
+    LogonOutcome, LogonRequest, Protection, Server, ServerConfig, ServerNames, Session,
 };
 use ntlm_accounts::{Accounts, Format};
+use ntlm_spnego::{
+    AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, InitiatedLogon, Initiator,
+    InitiatorConfig, InitiatorStep, MechListMic, mechanism,
+};
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -43,7 +47,10 @@ enum State {
     ClientWaits(Box<Client>, Box<Credential>),
     ServerStart(Server),
     ServerWaits(Challenged),
-    Done(Box<Session>),
+    InitiatorStart(Box<InitiatorConfig>, Box<Credential>),
+    InitiatorWaits(Box<Initiator>, Box<Credential>),
+    AcceptorWaits(Box<Acceptor>),
+    Done(Box<Session>, Option<MechListMic>),
     Failed,
 }
 
@@ -77,7 +84,14 @@ impl Peer {
                     code_page: CODE_PAGE,
                     ..ClientConfig::default()
                 };
-                State::ClientStart(Box::new(config), Box::new(credential(args)?))
+                let credential = Box::new(credential(args)?);
+                match args.protocol {
+                    Protocol::Ntlm => State::ClientStart(Box::new(config), credential),
+                    Protocol::Negotiate => {
+                        let config = initiator_config(config, args.prefer_kerberos);
+                        State::InitiatorStart(Box::new(config), credential)
+                    }
+                }
             }
             Role::Server => {
                 let mut policy = level.map_or_else(ServerPolicy::default, ServerPolicy::at_level);
@@ -91,7 +105,16 @@ impl Peer {
                     code_page: CODE_PAGE,
                     ..ServerConfig::new(names)
                 };
-                State::ServerStart(Server::new(config)?)
+                let server = Server::new(config)?;
+                match args.protocol {
+                    Protocol::Ntlm => State::ServerStart(server),
+                    Protocol::Negotiate => {
+                        let require_mech_list_mic = args.request_mic;
+                        let config =
+                            AcceptorConfig { require_mech_list_mic, ..AcceptorConfig::default() };
+                        State::AcceptorWaits(Box::new(Acceptor::new(server, config)))
+                    }
+                }
             }
         };
         Ok(Self { state, accounts, role: args.role, client: None })
@@ -108,7 +131,7 @@ impl Peer {
                 let (token, established) = client
                     .respond(token, &credential, fresh()?)
                     .map_err(|error| Refused::new("ClientError", error))?;
-                (State::Done(Box::new(established.into_session())), token)
+                (State::Done(Box::new(established.into_session()), None), token)
             }
             State::ServerStart(server) => {
                 let (token, challenged) = server
@@ -117,29 +140,46 @@ impl Peer {
                 (State::ServerWaits(challenged), token)
             }
             State::ServerWaits(challenged) => {
-                (State::Done(Box::new(self.judge(challenged, token)?)), Vec::new())
+                let request = challenged.receive(token, now()?);
+                let request = request.map_err(|error| Refused::new("PeerError", error))?;
+                let account = self.judge(request)?.into_account();
+                let account = account.ok_or_else(no_account)?;
+                (State::Done(Box::new(account.into_session()), None), Vec::new())
             }
-            State::Done(_) => return Err(Refused::new("Misuse", "already complete")),
+            State::InitiatorStart(config, credential) => {
+                let (token, initiator) = Initiator::start(*config);
+                (State::InitiatorWaits(Box::new(initiator), credential), token)
+            }
+            State::InitiatorWaits(initiator, credential) => {
+                initiator_step(*initiator, token, credential)?
+            }
+            State::AcceptorWaits(acceptor) => {
+                let step = acceptor.step(token, fresh()?).map_err(negotiation_error)?;
+                let step = match step {
+                    AcceptorStep::Judge(request, waiting) => {
+                        let outcome = self.judge(request)?;
+                        waiting.settle(outcome).map_err(negotiation_error)?
+                    }
+                    step => step,
+                };
+                acceptor_state(step)?
+            }
+            State::Done(..) => return Err(Refused::new("Misuse", "already complete")),
             State::Failed => return Err(Refused::new("Misuse", "failed before")),
         };
         self.state = state;
-        Ok((token, matches!(self.state, State::Done(_))))
+        Ok((token, matches!(self.state, State::Done(..))))
     }
 
-    fn judge(&mut self, challenged: Challenged, token: &[u8]) -> Result<Session, Refused> {
-        let now = now()?;
-        let request =
-            challenged.receive(token, now).map_err(|error| Refused::new("PeerError", error))?;
+    fn judge(&mut self, request: LogonRequest) -> Result<LogonOutcome, Refused> {
         let (user, domain) = (request.user(), request.domain());
         let found = self.accounts.find(&user, &domain);
         let found = found.map_err(|why| Refused::new("Ambiguous", why))?;
         let outcome = request
             .verify(found.map(|found| found.secret))
             .map_err(|denied| Refused::new("LogonDenied", denied.reason_for_the_log()))?;
-        let account =
-            outcome.into_account().ok_or_else(|| Refused::new("LogonDenied", "no account"))?;
         self.client = Some(format!("{domain}\\{user}"));
-        Ok(account.into_session())
+        Ok(outcome)
     }
 
     pub(crate) fn wrap(&mut self, mut data: Vec<u8>, conf: bool) -> Result<Vec<u8>, Refused> {
@@ -171,9 +211,9 @@ impl Peer {
     }
 
     pub(crate) fn info(&self) -> Value {
-        let session = match &self.state {
-            State::Done(session) => Some(session),
-            _ => None,
+        let (session, mech_list_mic) = match &self.state {
+            State::Done(session, mech_list_mic) => (Some(session), *mech_list_mic),
+            _ => (None, None),
         };
         let key = session.and_then(|session| session.exported_session_key());
         json!({
@@ -185,15 +225,75 @@ impl Peer {
             }),
             "neg_flags": session.map(|session| session.negotiate_flags().bits()),
             "client": self.client,
+            "mech_list_mic": mech_list_mic.map(|mic| match mic {
+                MechListMic::Valid => "valid",
+                MechListMic::Absent => "absent",
+                MechListMic::NoList => "no list",
+            }),
         })
     }
 
     fn session(&mut self) -> Result<&mut Session, Refused> {
         match &mut self.state {
-            State::Done(session) => Ok(session),
+            State::Done(session, _) => Ok(session),
             _ => Err(Refused::new("Misuse", "not complete")),
         }
     }
+}
+
+fn initiator_config(client: ClientConfig, prefer_kerberos: bool) -> InitiatorConfig {
+    let kerberos = [mechanism::MS_KERBEROS, mechanism::KERBEROS];
+    let preferred = if prefer_kerberos { kerberos.to_vec() } else { Vec::new() };
+    InitiatorConfig { client, preferred, ..InitiatorConfig::default() }
+}
+
+fn initiator_step(
+    initiator: Initiator,
+    token: &[u8],
+    credential: Box<Credential>,
+) -> Result<(State, Vec<u8>), Refused> {
+    let (token, initiator) = match initiator.step(token).map_err(negotiation_error)? {
+        InitiatorStep::Continue(token, initiator) => (token, initiator),
+        InitiatorStep::Respond(responding) => {
+            let answer = responding.respond(&credential, fresh()?);
+            let answer = answer.map_err(|error| Refused::new("ClientError", error))?;
+            answer.send().map_err(negotiation_error)?
+        }
+        InitiatorStep::Done(initiated) => {
+            return match initiated.logon {
+                InitiatedLogon::Account(session) => {
+                    Ok((State::Done(session, Some(initiated.mech_list_mic)), Vec::new()))
+                }
+                InitiatedLogon::Anonymous(_) => Err(no_account()),
+            };
+        }
+        InitiatorStep::Foreign { mech, .. } => return Err(Refused::new("Foreign", mech)),
+    };
+    Ok((State::InitiatorWaits(Box::new(initiator), credential), token))
+}
+
+fn acceptor_state(step: AcceptorStep) -> Result<(State, Vec<u8>), Refused> {
+    match step {
+        AcceptorStep::Continue(token, acceptor) => {
+            Ok((State::AcceptorWaits(Box::new(acceptor)), token))
+        }
+        AcceptorStep::Done(accepted) => match accepted.logon {
+            AcceptedLogon::Account(session) => {
+                Ok((State::Done(session, Some(accepted.mech_list_mic)), accepted.token))
+            }
+            AcceptedLogon::Guest(_) | AcceptedLogon::Anonymous(_) => Err(no_account()),
+        },
+        AcceptorStep::Foreign { mech, .. } => Err(Refused::new("Foreign", mech)),
+        AcceptorStep::Judge(..) => Err(Refused::new("Misuse", "asked twice")),
+    }
+}
+
+fn negotiation_error(error: ntlm_spnego::PeerError) -> Refused {
+    Refused::new("NegotiationError", error)
+}
+
+fn no_account() -> Refused {
+    Refused::new("LogonDenied", "no account")
 }
 
 fn session_error(error: ntlm::SessionError) -> Refused {

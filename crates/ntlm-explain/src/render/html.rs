@@ -4,28 +4,12 @@
 //! capture `html_capture` and for each of its exchanges `html_exchange`, then `html_end`.
 
 use super::overview::{Row, summary};
-use super::style::printable;
+use super::style::escaped;
 use super::svg::{STYLE as LADDER_STYLE, inline_svg};
 use super::view::{self, Tone};
 use crate::explained::Explained;
 use crate::ladder::{Rung, RungInput, RungValue};
 use std::fmt::Write;
-
-/// Text that stays text in HTML and SVG, whoever wrote it.
-pub(super) fn escaped(text: &str) -> String {
-    let text = printable(text);
-    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-        safe
-    })
-}
 
 /// A name that may go on in the next line behind the domain.
 fn breakable(name: &str) -> String {

@@ -148,6 +148,22 @@ pub(super) fn padded(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(blanks))
 }
 
+/// Text that stays text in HTML and SVG, whoever wrote it.
+pub(super) fn escaped(text: &str) -> String {
+    let text = printable(text);
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+        safe
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,7 @@
 //! A key that the next one is made of points straight down. All other arrows run in lanes to the
 //! left, one lane for each source, short ones inside, so that no two lines lie on each other.
 
-use super::html::escaped;
-use super::style::shortened;
+use super::style::{escaped, shortened};
 use super::view::{self, Group, Step};
 use crate::explained::Explained;
 use crate::ladder::{Rung, RungInput, RungValue};

@@ -80,6 +80,21 @@ fn assert_messages_pass(client: Established, server: AccountLogon) {
     }
 }
 
+/// What SPNEGO needs for its mechListMIC.
+#[test]
+fn signing_can_be_offered_without_insisting_on_it() {
+    let config = ClientConfig { offer_signing: true, ..ClientConfig::default() };
+    let (client, server) = Handshake::new(config.clone(), server_config()).account();
+    assert!(client.has_mic() && server.mic() == Check::Valid);
+    assert!(client.keys().negotiate_flags().contains(NegotiateFlags::NEGOTIATE_SIGN));
+    let strip = without_flags(CHALLENGE_FLAGS, NegotiateFlags::NEGOTIATE_SIGN);
+    let handshake =
+        Handshake { on_challenge: &strip, ..Handshake::new(config, lax_server_config()) };
+    let (client, _) = handshake.account();
+    assert!(!client.has_mic());
+    assert!(!client.keys().negotiate_flags().protects());
+}
+
 /// Every combination that policies, and a peer that lacks some flags, can bring about.
 #[test]
 fn every_reachable_combination_of_flags_agrees() {

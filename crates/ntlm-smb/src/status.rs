@@ -1,0 +1,67 @@
+//! NTSTATUS, as far as sessions need it (MS-ERREF 2.3).
+
+use core::fmt;
+
+/// The status of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NtStatus(pub u32);
+
+impl NtStatus {
+    /// STATUS_SUCCESS.
+    pub const SUCCESS: Self = Self(0);
+    /// STATUS_PENDING: an interim response; the real one follows.
+    pub const PENDING: Self = Self(0x0000_0103);
+    /// STATUS_MORE_PROCESSING_REQUIRED: the logon goes on.
+    pub const MORE_PROCESSING_REQUIRED: Self = Self(0xc000_0016);
+    /// STATUS_ACCESS_DENIED: also the answer to a bad signature.
+    pub const ACCESS_DENIED: Self = Self(0xc000_0022);
+    /// STATUS_LOGON_FAILURE.
+    pub const LOGON_FAILURE: Self = Self(0xc000_006d);
+    /// STATUS_INVALID_PARAMETER.
+    pub const INVALID_PARAMETER: Self = Self(0xc000_000d);
+    /// STATUS_NOT_SUPPORTED.
+    pub const NOT_SUPPORTED: Self = Self(0xc000_00bb);
+    /// STATUS_REQUEST_NOT_ACCEPTED.
+    pub const REQUEST_NOT_ACCEPTED: Self = Self(0xc000_00d0);
+    /// STATUS_USER_SESSION_DELETED: no such session.
+    pub const USER_SESSION_DELETED: Self = Self(0xc000_0203);
+    /// STATUS_NETWORK_NAME_DELETED: no such tree.
+    pub const NETWORK_NAME_DELETED: Self = Self(0xc000_00c9);
+    /// STATUS_NETWORK_SESSION_EXPIRED: the client has to authenticate again.
+    pub const NETWORK_SESSION_EXPIRED: Self = Self(0xc000_035c);
+    /// STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP.
+    pub const SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP: Self = Self(0xc05d_0000);
+
+    const NAMES: [(Self, &str); 12] = [
+        (Self::SUCCESS, "STATUS_SUCCESS"),
+        (Self::PENDING, "STATUS_PENDING"),
+        (Self::MORE_PROCESSING_REQUIRED, "STATUS_MORE_PROCESSING_REQUIRED"),
+        (Self::ACCESS_DENIED, "STATUS_ACCESS_DENIED"),
+        (Self::LOGON_FAILURE, "STATUS_LOGON_FAILURE"),
+        (Self::INVALID_PARAMETER, "STATUS_INVALID_PARAMETER"),
+        (Self::NOT_SUPPORTED, "STATUS_NOT_SUPPORTED"),
+        (Self::REQUEST_NOT_ACCEPTED, "STATUS_REQUEST_NOT_ACCEPTED"),
+        (Self::USER_SESSION_DELETED, "STATUS_USER_SESSION_DELETED"),
+        (Self::NETWORK_NAME_DELETED, "STATUS_NETWORK_NAME_DELETED"),
+        (Self::NETWORK_SESSION_EXPIRED, "STATUS_NETWORK_SESSION_EXPIRED"),
+        (
+            Self::SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP,
+            "STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP",
+        ),
+    ];
+
+    /// Its name, where it is one of those that sessions deal with.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        Self::NAMES.iter().find(|(status, _)| *status == self).map(|(_, name)| *name)
+    }
+}
+
+impl fmt::Display for NtStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "0x{:08x}", self.0),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Vectors and captures, through the public API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; a panic is how a test fails"
+)]
+
+mod captures;
+mod common;
+mod messages;
+mod vectors;
