@@ -375,16 +375,6 @@ impl<'a> Writer<'a> {
     /// An item longer than 65535 bytes, or a message longer than 4 GiB.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>, TooLong> {
         let mut message = self.header;
-        // A header that has grown since it was decoded leaves no item its place.
-        let overgrown = self.items.iter().any(|item| {
-            item.payload.received.is_some_and(|received| {
-                !item.payload.is_empty()
-                    && usize::try_from(received.buffer_offset).is_ok_and(|at| at < message.len())
-            })
-        });
-        if overgrown {
-            self.items.iter_mut().for_each(|item| item.payload.received = None);
-        }
         for item in &self.items {
             if let Some(received) = item.payload.received {
                 let offset = usize::try_from(received.buffer_offset).map_err(|_| TooLong)?;
