@@ -103,37 +103,23 @@ impl FoundExchange {
     }
 
     /// Whether a message that was completed there may belong to it.
+    ///
+    /// Messages are told in order but for one case: a direction that waits for bytes that never
+    /// come is told late. Then the frames show the order.
     fn has_place(&self, kind: MessageType, origin: Origin) -> bool {
-        let (before, own, after) = match kind {
-            MessageType::Negotiate => {
-                ([&None, &None], &self.negotiate, [&self.challenge, &self.authenticate])
-            }
-            MessageType::Challenge => {
-                ([&self.negotiate, &None], &self.challenge, [&None, &self.authenticate])
-            }
-            MessageType::Authenticate => {
-                ([&self.negotiate, &self.challenge], &self.authenticate, [&None, &None])
-            }
+        let (own, later) = match kind {
+            MessageType::Negotiate => (&self.negotiate, [&self.challenge, &self.authenticate]),
+            MessageType::Challenge => (&self.challenge, [&None, &self.authenticate]),
+            MessageType::Authenticate => (&self.authenticate, [&None, &None]),
         };
-        let origins = |all: [&Option<Seen>; 2]| {
-            let [one, other] = all.map(|seen| seen.as_ref().and_then(|seen| seen.origin));
-            one.into_iter().chain(other)
-        };
+        let answer = self.answer.as_ref().map(|answer| answer.origin);
+        let later = later.map(|seen| seen.as_ref().and_then(|seen| seen.origin));
+        let mut later = later.into_iter().flatten().chain(answer).peekable();
+        let begins_another = kind == MessageType::Negotiate && later.peek().is_none();
         own.is_none()
             && self.bare.is_none()
-            && origins(before).all(|before| before <= origin)
-            && origins(after).all(|after| after >= origin)
-    }
-
-    /// Whether a message that is told now comes next, whatever the frames: they may have been
-    /// recorded out of order, which the flow has mended.
-    fn awaits(&self, kind: MessageType) -> bool {
-        let next = match kind {
-            MessageType::Negotiate => false,
-            MessageType::Challenge => self.negotiate.is_some() && self.challenge.is_none(),
-            MessageType::Authenticate => self.challenge.is_some(),
-        };
-        next && self.authenticate.is_none() && self.bare.is_none()
+            && !begins_another
+            && later.all(|later| origin <= later)
     }
 
     fn size(&self) -> usize {
@@ -160,6 +146,25 @@ struct Open {
     found: FoundExchange,
 }
 
+impl Open {
+    /// Notes a loss, seen from who is the client here.
+    fn lose(&mut self, mut loss: Loss) {
+        if self.found.endpoints.is_some_and(|ends| ends.guessed)
+            && self.client == Direction::ServerToClient
+        {
+            loss.direction = loss.direction.opposite();
+        }
+        remember(&mut self.found.losses, loss);
+    }
+}
+
+fn remember(losses: &mut Vec<Loss>, loss: Loss) {
+    if losses.len() >= MOST_LOSSES {
+        losses.remove(0);
+    }
+    losses.push(loss);
+}
+
 /// More losses than this are not listed.
 const MOST_LOSSES: usize = 8;
 
@@ -182,13 +187,8 @@ impl Assembler {
             Report::Bare(sighting) => self.bare(*sighting, done),
             Report::Answer(answer) => self.answer(answer, done),
             Report::Loss(loss) => {
-                let lists = self.open.iter_mut().map(|open| &mut open.found.losses);
-                lists.chain([&mut self.lost]).for_each(|list| {
-                    if list.len() >= MOST_LOSSES {
-                        list.remove(0);
-                    }
-                    list.push(loss);
-                });
+                self.open.iter_mut().for_each(|open| open.lose(loss));
+                remember(&mut self.lost, loss);
             }
         }
     }
@@ -208,33 +208,31 @@ impl Assembler {
             MessageType::Challenge => sighting.direction.opposite(),
             MessageType::Negotiate | MessageType::Authenticate => sighting.direction,
         };
-        // One direction may be told late, when it waited for bytes that never came. So the order of
-        // the frames counts first, then the order in which messages are told.
         let origin = sighting.origin;
         let fits = |found: &FoundExchange| found.has_place(kind, origin);
         let at = match kind {
-            MessageType::Negotiate => self.find(conversation, client, fits),
-            MessageType::Challenge => self
-                .find(conversation, client, fits)
-                .or_else(|| self.find(conversation, client, |found| found.awaits(kind))),
+            MessageType::Negotiate | MessageType::Challenge => {
+                self.find(conversation, client, fits)
+            }
             MessageType::Authenticate => self
                 .find(conversation, client, |found| found.challenge.is_some() && fits(found))
-                .or_else(|| self.find(conversation, client, |found| found.awaits(kind)))
                 .or_else(|| self.find(conversation, client, fits)),
         };
         let at = at.unwrap_or_else(|| {
             let (carrier, wrapping) = (Some(sighting.carrier), sighting.wrapping);
-            let mut found = FoundExchange::empty(carrier, wrapping, Some(self.endpoints));
-            if kind != MessageType::Negotiate {
-                found.losses.clone_from(&self.lost);
-            }
-            self.begin(Open { conversation, client, found }, done)
+            let found = FoundExchange::empty(carrier, wrapping, None);
+            let begins = kind == MessageType::Negotiate;
+            self.begin(Open { conversation, client, found }, begins, done)
         });
         if let Some(open) = self.open.get_mut(at) {
             if open.conversation == 0 {
                 open.conversation = conversation;
             }
             let found = &mut open.found;
+            if found.carrier == Some(Carrier::Stream) {
+                // The protocol was recognized only now.
+                found.carrier = Some(sighting.carrier);
+            }
             found.session = sighting.session.or(found.session);
             let seen = Some(Seen { bytes: sighting.bytes, origin: Some(origin) });
             match kind {
@@ -250,15 +248,11 @@ impl Assembler {
     }
 
     fn bare(&mut self, sighting: BareSighting, done: &mut impl FnMut(FoundExchange)) {
-        let BareSighting { conversation, bare } = sighting;
-        let endpoints = Some(self.endpoints);
-        let mut found = FoundExchange::empty(Some(Carrier::Smb1), Wrapping::Bare, endpoints);
-        if bare.server_challenge.is_none() {
-            found.losses.clone_from(&self.lost);
-        }
+        let BareSighting { direction: client, conversation, bare } = sighting;
+        let mut found = FoundExchange::empty(Some(Carrier::Smb1), Wrapping::Bare, None);
+        let begins = bare.server_challenge.is_some();
         found.bare = Some(bare);
-        let client = Direction::ClientToServer;
-        self.begin(Open { conversation, client, found }, done);
+        self.begin(Open { conversation, client, found }, begins, done);
         self.bound(done);
     }
 
@@ -286,8 +280,21 @@ impl Assembler {
         }
     }
 
-    /// Opens an exchange; returns its place.
-    fn begin(&mut self, open: Open, done: &mut impl FnMut(FoundExchange)) -> usize {
+    /// Opens an exchange; returns its place. Unless its beginning was seen, it may have been lost.
+    fn begin(
+        &mut self,
+        mut open: Open,
+        beginning_was_seen: bool,
+        done: &mut impl FnMut(FoundExchange),
+    ) -> usize {
+        open.found.endpoints = Some(self.endpoints);
+        if self.endpoints.guessed && open.client == Direction::ServerToClient {
+            let Endpoints { client: server, server: client, guessed } = self.endpoints;
+            open.found.endpoints = Some(Endpoints { client, server, guessed });
+        }
+        if !beginning_was_seen {
+            self.lost.iter().for_each(|loss| open.lose(*loss));
+        }
         // A new exchange in a conversation ends the one before.
         let ends = |other: &Open| {
             let same = other.conversation == open.conversation && other.client == open.client;

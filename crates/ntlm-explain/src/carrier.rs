@@ -110,6 +110,8 @@ pub struct Sighting {
 /// Responses that were sent without any NTLM message (MS-CIFS 2.2.4.53.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BareSighting {
+    /// Who sent the responses.
+    pub direction: Direction,
     /// Tells exchanges on one connection apart.
     pub conversation: u64,
     /// What was sent.
@@ -216,4 +218,18 @@ pub enum Report {
     Answer(Answer),
     /// Bytes that are lost.
     Loss(Loss),
+}
+
+impl Report {
+    /// The same with the two ends of the flow in each other's place.
+    fn flipped(mut self) -> Self {
+        let direction = match &mut self {
+            Self::Token(sighting) => &mut sighting.direction,
+            Self::Bare(sighting) => &mut sighting.direction,
+            Self::Loss(loss) => &mut loss.direction,
+            Self::Answer(_) => return self,
+        };
+        *direction = direction.opposite();
+        self
+    }
 }

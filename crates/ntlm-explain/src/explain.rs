@@ -1,7 +1,7 @@
 //! One exchange explained: what was said, what holds under the account's secret, and every key.
 
 use crate::assemble::{FoundExchange, Seen};
-use crate::carrier::{BareExchange, Loss, LossKind, Said};
+use crate::carrier::{BareExchange, Carrier, Loss, LossKind, Said};
 use crate::clock::rfc3339;
 use crate::explained::{AccountNames, Explained, Flags, Outcome, Verdict, account_text, at, names};
 use crate::finding::{FindingCode, Findings};
@@ -40,6 +40,7 @@ pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
         Some(bare) => explain_bare(&found, bare, known, &mut explained, &mut findings),
         None => explain_messages(&found, known, &mut explained, &mut findings),
     }
+    answer_not_seen(&found, &mut findings);
     inspect::version(&explained, &mut findings);
     inspect::answer(&explained, &mut findings);
     explained.findings = findings.into_sorted();
@@ -68,6 +69,7 @@ fn explain_messages(
             explain_whole(found, challenge, authenticate, known, explained, findings);
         }
     }
+    negotiate_not_seen(found, explained, findings);
 }
 
 fn skeleton(id: u64, found: &FoundExchange) -> Explained {
@@ -172,7 +174,14 @@ fn describe(kind: MessageType, error: &DecodeError) -> String {
 
 /// What is missing of an exchange, and why as far as the capture shows.
 fn half(found: &FoundExchange, missing: &str) -> String {
-    let why = match found.ended {
+    match why_ended(found) {
+        Some(why) => format!("{missing}: {why}"),
+        None => missing.to_owned(),
+    }
+}
+
+fn why_ended(found: &FoundExchange) -> Option<&'static str> {
+    Some(match found.ended {
         _ if found.endpoints.is_some_and(|ends| ends.guessed) && found.negotiate.is_none() => {
             "the capture begins in the middle of this connection"
         }
@@ -181,9 +190,45 @@ fn half(found: &FoundExchange, missing: &str) -> String {
         Some(EndReason::Reset) => "the connection was reset first",
         Some(EndReason::Reused) => "another connection took its place",
         Some(EndReason::Evicted) => "there was too much at once to keep it in mind",
-        _ => return missing.to_owned(),
+        _ => return None,
+    })
+}
+
+/// NEGOTIATE is missing, which matters to the MIC and to nothing else.
+fn negotiate_not_seen(found: &FoundExchange, explained: &Explained, findings: &mut Findings) {
+    let is_datagram = explained.negotiated.contains(NegotiateFlags::NEGOTIATE_DATAGRAM);
+    if found.negotiate.is_some() || is_datagram {
+        return;
+    }
+    let needs_it = explained.response == Verdict::Valid && explained.mic == Verdict::Unchecked;
+    let missing = "NEGOTIATE_MESSAGE was not seen";
+    match found.endpoints {
+        _ if needs_it => {
+            let text = format!("{missing}, so the MIC cannot be checked");
+            findings.say(FindingCode::NegotiateNotSeen, text);
+        }
+        Some(ends) if ends.guessed => {
+            let why = "the capture begins in the middle of this connection";
+            findings.say(FindingCode::NegotiateNotSeen, format!("{missing}: {why}"));
+        }
+        Some(_) => findings.say(FindingCode::NegotiateNotSeen, missing),
+        None => {}
+    }
+}
+
+/// The client proved itself, and what the server answered is not known.
+fn answer_not_seen(found: &FoundExchange, findings: &mut Findings) {
+    let is_proved = found.authenticate.is_some() || found.bare.is_some();
+    if found.answer.is_some() || found.endpoints.is_none() || !is_proved {
+        return;
+    }
+    let text = match found.carrier {
+        Some(Carrier::Stream) => {
+            "the protocol around the messages was not recognized, so its answer is not known".into()
+        }
+        _ => half(found, "the server's answer was not seen"),
     };
-    format!("{missing}: {why}")
+    findings.say(FindingCode::AnswerNotSeen, text);
 }
 
 /// Which bytes are lost, and where that shows.
@@ -323,12 +368,6 @@ fn explain_whole(
         let range = AuthenticateMessage::MIC_RANGE;
         let at = at(MessageType::Authenticate, authenticate, range.start, range.len());
         findings.point(FindingCode::InvalidMic, "the MIC does not hold", at);
-    }
-    if explained.mic == Verdict::Unchecked {
-        findings.say(
-            FindingCode::NegotiateNotSeen,
-            "NEGOTIATE_MESSAGE was not seen, so the MIC cannot be checked",
-        );
     }
     explained.keys = Ladder::new(&keys, Some(&places));
 }

@@ -173,6 +173,9 @@ findings! {
     /// The exchange has no CHALLENGE or no AUTHENTICATE.
     HalfExchange "half-exchange" Warning
         "Capture the whole connection; or the logon was given up midway."
+    /// The client proved itself, but what the server answered was not seen.
+    AnswerNotSeen "answer-not-seen" Info
+        "Capture until the connection is used or closed; or look at the server's log."
     /// A message breaks a rule of its format.
     DamagedMessage "damaged-message" Warning "Compare the bytes with the section of the field (`ntlm decode` shows them)."
     /// An AV_PAIR stands twice in one list.

@@ -40,20 +40,20 @@ const LOSSY: [Kind; 3] = [
 fn without_loss_every_exchange_is_explained_as_before() {
     let mut failures = Vec::new();
     let count = each(&LOSSLESS, |case| failures.extend(changed(case)));
-    println!("{} of {count} differ", failures.len());
+    assert!(count > 2000, "{count}");
     assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// Frames of both directions that trade places further than "across" has it. Left out of the above
-/// because the reader delivers CHALLENGE before the NEGOTIATE that it answers where a request, its
-/// answer and the next request are recorded as 3, 1, 2. When that is mended the limit is 0.
+/// Frames of both directions that trade places further than "across" has it. Here a request, its
+/// answer and the next request may be recorded as 3, 1, 2, and what belongs together is not always
+/// known: a response comes before the request that it answers.
 #[test]
-fn frames_far_across_are_explained_as_before_more_often_than_not() {
+fn frames_far_across_are_nearly_always_explained_as_before() {
     let how = Perturbation { reorder: 0.5, distance: 3, across: true, ..Perturbation::NONE };
     let mut failures = Vec::new();
     let count = each(&[("far across", how)], |case| failures.extend(changed(case)));
     println!("{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
-    assert!(failures.len() * 2 < count, "{} of {count} differ", failures.len());
+    assert!(failures.len() * 20 < count, "{} of {count} differ", failures.len());
 }
 
 #[test]
@@ -79,8 +79,6 @@ struct Fates {
     gone_named: usize,
     /// Gone with all frames of its flow, so that nothing can name it.
     gone_with_flow: usize,
-    /// Otherwise, nothing names it, and the reason is known.
-    known: BTreeMap<&'static str, usize>,
     /// What must not be.
     unnamed: Vec<String>,
 }
@@ -92,11 +90,10 @@ fn with_loss_every_exchange_is_the_same_or_what_is_missing_is_named() {
         let mut fates = Fates::default();
         let count = each(&[kind], |case| look_at_losses(case, &mut fates));
         println!("{}: {count} captures, {fates:?}", kind.0);
-        let Fates { equal, named, gone_named, gone_with_flow, known, unnamed } = fates;
+        let Fates { equal, named, gone_named, gone_with_flow, unnamed } = fates;
         assert!(equal > 0 && named > 0);
         // An exchange goes with its flow only where runs of frames are lost in small captures.
         assert!(gone_with_flow * 100 <= equal + named + gone_named, "{gone_with_flow}");
-        assert!(known.values().sum::<usize>() * 4 < equal + named, "{known:?}");
         all.extend(unnamed);
     }
     assert!(all.is_empty(), "{} unnamed:\n{}", all.len(), all.join("\n"));
@@ -130,14 +127,10 @@ fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
             continue;
         };
         found.retain(|one| *one != other);
-        let shares_flow = case.expected.iter().filter(is_counterpart).count() > 1;
-        match known_failure(&exchange, &other, shares_flow) {
-            _ if names_a_gap(&other) => fates.named += 1,
-            Some(reason) => *fates.known.entry(reason).or_default() += 1,
-            None => {
-                let difference = difference(&exchange, &other);
-                fates.unnamed.push(format!("{}: {difference}", case.name()));
-            }
+        if names_a_gap(&other) {
+            fates.named += 1;
+        } else {
+            fates.unnamed.push(format!("{}: {}", case.name(), difference(&exchange, &other)));
         }
     }
     // Parts of one exchange that were not brought together.
@@ -146,37 +139,9 @@ fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
     }
 }
 
-/// What is known to go unnamed. To be emptied, reason by reason.
-fn known_failure(before: &Value, after: &Value, shares_flow: bool) -> Option<&'static str> {
-    if after["client"] != before["client"] {
-        return Some(
-            "SYN lost: ends are guessed by port, though AUTHENTICATE says who the client is",
-        );
-    }
-    let mut mended = after.clone();
-    mended["flags"]["negotiate"] = before["flags"]["negotiate"].clone();
-    if &mended == before && after["flags"]["negotiate"] == Value::Array(Vec::new()) {
-        return Some("NEGOTIATE lost: said only where a MIC could have been checked");
-    }
-    if after["carrier"] == "stream" {
-        return Some("behind a gap only the search finds the messages, and nothing says why");
-    }
-    if after["outcome"]["result"] == "unknown" && before["outcome"]["result"] != "unknown" {
-        return Some("the server's answer is lost, and nothing says so");
-    }
-    if shares_flow && after["flags"]["authenticate"] != Value::Array(Vec::new()) {
-        return Some("messages of two exchanges in one flow are taken for one exchange");
-    }
-    let unreadable = |finding: &Value| finding["code"] == "unreadable-message";
-    if after["findings"].as_array().unwrap().iter().any(unreadable) {
-        return Some("base64 that a gap cuts short is taken for a whole token");
-    }
-    None
-}
-
 /// Whether a finding says that something was not captured.
 fn names_a_gap(exchange: &Value) -> bool {
-    let codes = ["capture-gap", "half-exchange", "negotiate-not-seen"];
+    let codes = ["capture-gap", "half-exchange", "negotiate-not-seen", "answer-not-seen"];
     let names = |finding: &Value| codes.iter().any(|code| finding["code"] == *code);
     exchange["findings"].as_array().unwrap().iter().any(names)
 }

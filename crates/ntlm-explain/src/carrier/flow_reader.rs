@@ -12,10 +12,13 @@ pub struct FlowReader {
     protocol: Option<Box<dyn Protocol>>,
     to_server: Stream,
     to_client: Stream,
+    /// Whether the protocol has its client where the flow has its server: the beginning was not
+    /// captured, and the ends were guessed. Reports have the directions of the flow.
+    flipped: bool,
     conversations: u64,
 }
 
-/// With fewer bytes than this, the first ones are not judged.
+/// With fewer bytes than this, the first ones are not judged: as many as the header of DCE/RPC has.
 const ENOUGH: usize = 16;
 
 impl Default for FlowReader {
@@ -24,6 +27,7 @@ impl Default for FlowReader {
             protocol: None,
             to_server: Stream::new(Direction::ClientToServer),
             to_client: Stream::new(Direction::ServerToClient),
+            flipped: false,
             conversations: 0,
         }
     }
@@ -32,8 +36,7 @@ impl Default for FlowReader {
 impl FlowReader {
     /// Takes the next bytes of a direction.
     pub fn data(&mut self, data: &Data<'_>, report: &mut dyn FnMut(Report)) {
-        let over = self.protocol.as_ref().is_some_and(|protocol| protocol.is_over());
-        if over {
+        if self.protocol.as_ref().is_some_and(|protocol| protocol.is_over()) {
             self.protocol = None;
             self.to_server.forget_step();
             self.to_client.forget_step();
@@ -41,27 +44,24 @@ impl FlowReader {
         if self.protocol.is_none() && !self.judge(data) {
             return;
         }
-        let (stream, mut context) = self.parts(data.direction, report);
-        stream.data(data, &mut context);
+        self.with(data.direction, report, |stream, context| stream.data(data, context));
     }
 
     /// Bytes are missing: what was begun cannot be finished.
     pub fn gap(&mut self, gap: &Gap, report: &mut dyn FnMut(Report)) {
-        let (stream, mut context) = self.parts(gap.direction, report);
-        stream.gap(gap, &mut context);
+        self.with(gap.direction, report, |stream, context| stream.gap(gap, context));
     }
 
     /// The flow is over.
     pub fn end(&mut self, report: &mut dyn FnMut(Report)) {
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            let (stream, mut context) = self.parts(direction, report);
-            stream.end(&mut context);
+            self.with(direction, report, Stream::end);
         }
     }
 
     /// Tells the protocol if it can be told. False if the bytes are held until it can.
     fn judge(&mut self, data: &Data<'_>) -> bool {
-        let (stream, _) = self.streams(data.direction);
+        let stream = self.stream(data.direction);
         let head: Vec<u8>;
         let bytes = if stream.held().is_empty() {
             data.bytes
@@ -70,32 +70,48 @@ impl FlowReader {
             &head
         };
         let is_first = data.offset == 0 || !stream.held().is_empty();
-        if is_first && bytes.len() < ENOUGH && !bytes.contains(&b'\n') {
+        let is_line = || bytes.is_ascii() && bytes.contains(&b'\n');
+        if is_first && bytes.len() < ENOUGH && !is_line() {
             stream.hold(data);
             return false;
         }
-        self.protocol = classify(data.direction, bytes);
+        let direction = if self.flipped { data.direction.opposite() } else { data.direction };
+        self.protocol = classify(direction, bytes);
+        if self.protocol.is_none() {
+            self.protocol = classify(direction.opposite(), bytes);
+            if self.protocol.is_some() {
+                self.flipped = !self.flipped;
+                self.to_server.flip();
+                self.to_client.flip();
+            }
+        }
         true
     }
 
-    fn streams(&mut self, direction: Direction) -> (&mut Stream, Option<&mut Box<dyn Protocol>>) {
-        let stream = match direction {
+    /// By the direction in the flow.
+    fn stream(&mut self, direction: Direction) -> &mut Stream {
+        match direction {
             Direction::ClientToServer => &mut self.to_server,
             Direction::ServerToClient => &mut self.to_client,
-        };
-        (stream, self.protocol.as_mut())
+        }
     }
 
-    fn parts<'a>(
-        &'a mut self,
+    fn with(
+        &mut self,
         direction: Direction,
-        report: &'a mut dyn FnMut(Report),
-    ) -> (&'a mut Stream, Context<'a>) {
+        report: &mut dyn FnMut(Report),
+        act: impl FnOnce(&mut Stream, &mut Context<'_>),
+    ) {
         let stream = match direction {
             Direction::ClientToServer => &mut self.to_server,
             Direction::ServerToClient => &mut self.to_client,
         };
-        let protocol = self.protocol.as_deref_mut();
-        (stream, Context { protocol, conversations: &mut self.conversations, report })
+        let (protocol, conversations) = (self.protocol.as_deref_mut(), &mut self.conversations);
+        if self.flipped {
+            let report = &mut |told: Report| report(told.flipped());
+            act(stream, &mut Context { protocol, conversations, report });
+        } else {
+            act(stream, &mut Context { protocol, conversations, report });
+        }
     }
 }

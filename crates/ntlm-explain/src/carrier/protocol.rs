@@ -149,8 +149,9 @@ impl Out<'_> {
     }
 
     /// Responses without a token.
-    pub(super) fn bare(&mut self, conversation: u64, bare: BareExchange) {
-        (self.report)(Report::Bare(Box::new(BareSighting { conversation, bare })));
+    pub(super) fn bare(&mut self, message: &Message<'_>, conversation: u64, bare: BareExchange) {
+        let direction = message.direction;
+        (self.report)(Report::Bare(Box::new(BareSighting { direction, conversation, bare })));
     }
 
     /// What the server says to a logon.

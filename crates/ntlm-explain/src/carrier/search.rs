@@ -214,13 +214,22 @@ fn look_at_base64(text: &[u8], skipped: usize, is_over: bool) -> Look {
         return Look::Incomplete;
     }
     let token = text.get(..length).and_then(base64_text::decode);
-    match token.and_then(|token| token.message) {
+    let token = token.and_then(|token| token.message);
+    let is_cut = length == text.len();
+    match token {
+        Some((bytes, Wrapping::Raw)) if is_cut && !is_whole(&bytes) => Look::Incomplete,
+        None if is_cut && text.starts_with(base64_text::SIGNATURE) => Look::Incomplete,
         Some((bytes, wrapping)) => {
             let after_scheme = skipped > 0;
             Look::Token { bytes, wrapping, after_scheme, length: skipped + length }
         }
         None => Look::Nothing { length: skipped.max(1) },
     }
+}
+
+/// Whether a message holds all that its fields point at.
+fn is_whole(message: &[u8]) -> bool {
+    raw::message_length(message).is_some_and(|length| length <= message.len())
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub(super) struct Smb1 {
     is_plaintext: bool,
     /// Session setups without an answer yet: PID and MID to conversation.
     setups: Numbered<u32, u64>,
+    /// Answers whose request was not seen, which may be told late: PID and MID to conversation.
+    early: Numbered<u32, u64>,
     /// UID to conversation.
     sessions: Numbered<u16, u64>,
     /// Reads from pipes without an answer yet: PID and MID to FID.
@@ -153,8 +155,14 @@ impl Smb1 {
         out: &mut Out<'_>,
     ) -> Option<()> {
         let words = header.words();
-        let conversation = self.conversation(header.uid, out);
-        self.setups.insert(header.request, conversation);
+        let conversation = match self.early.take(&header.request) {
+            Some(conversation) => conversation,
+            None => {
+                let conversation = self.conversation(header.uid, out);
+                self.setups.insert(header.request, conversation);
+                conversation
+            }
+        };
         if header.word_count == 12 {
             let length = size16_at(message.bytes, words + 14)?;
             let session = (header.uid != 0).then_some(u64::from(header.uid));
@@ -181,6 +189,7 @@ impl Smb1 {
             return None;
         }
         out.bare(
+            message,
             conversation,
             BareExchange {
                 server_challenge: self.server_challenge.clone(),
@@ -202,7 +211,11 @@ impl Smb1 {
     ) -> Option<()> {
         let conversation = match self.setups.take(&header.request) {
             Some(conversation) => conversation,
-            None => self.conversation(header.uid, out),
+            None => {
+                let conversation = self.conversation(header.uid, out);
+                self.early.insert(header.request, conversation);
+                conversation
+            }
         };
         if header.uid != 0 {
             self.sessions.insert(header.uid, conversation);

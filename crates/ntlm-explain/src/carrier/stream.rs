@@ -70,12 +70,18 @@ impl Stream {
 
     /// Another protocol follows.
     pub(super) fn forget_step(&mut self) {
-        self.in_step = false;
-        self.skip = 0;
+        (self.in_step, self.skip) = (!self.held.is_empty(), 0);
+    }
+
+    /// The client turns out to be at the other end.
+    pub(super) fn flip(&mut self) {
+        self.direction = self.direction.opposite();
     }
 
     /// Takes the next bytes.
     pub(super) fn data(&mut self, data: &Data<'_>, context: &mut Context<'_>) {
+        // What begins a segment often begins a message, known so far or not.
+        self.in_step |= self.held.is_empty() && self.skip == 0;
         self.last = Some(data.origin);
         self.origins.read(data.offset, data.bytes.len(), data.origin);
         let mut held = std::mem::take(&mut self.held);

@@ -2,9 +2,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::string_slice,
-    reason = "helpers of tests; a panic is how a test fails"
+    clippy::panic,
+    reason = "a test fails by panicking"
 )]
 
 mod captures;
