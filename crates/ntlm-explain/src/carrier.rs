@@ -12,6 +12,7 @@ mod bytes;
 mod classify;
 mod flow_reader;
 mod http;
+mod http_head;
 mod ldap;
 mod mail;
 mod netbios;

@@ -1,6 +1,7 @@
 //! HTTP authentication with NTLM and Negotiate, by origin servers and proxies (MS-NTHT, RFC 4559).
 
 use super::base64_text::{self, Decoded};
+use super::http_head::{Body, Head, Party, VERSION, end_of_head};
 use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
 use super::spnego::NegState;
 use super::{Carrier, Said};
@@ -24,27 +25,6 @@ pub(super) struct Http {
     conversations: [Option<u64>; 2],
     /// CONNECT was accepted: what follows is another protocol.
     is_tunnel: bool,
-}
-
-/// What follows the head, in one direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Body {
-    /// The next head.
-    #[default]
-    None,
-    /// So many bytes.
-    Length(u64),
-    /// Chunks, each with its length (RFC 9112 7.1).
-    Chunked,
-    /// Lines after the last chunk.
-    Trailer,
-}
-
-/// Who asks for the proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Party {
-    Origin,
-    Proxy,
 }
 
 #[derive(Debug)]
@@ -83,7 +63,6 @@ const METHODS: [&str; 24] = [
     "BITS_POST",
     "CCM_POST",
 ];
-const VERSION: &[u8] = b"HTTP/1.";
 
 /// Whether a request or a response begins here.
 pub(super) fn is_head(direction: Direction, bytes: &[u8]) -> bool {
@@ -202,103 +181,6 @@ fn report(
     Some(Reported { kind, state })
 }
 
-/// What matters of a head.
-#[derive(Debug, Default)]
-struct Head {
-    length: Option<u64>,
-    is_chunked: bool,
-    closes: bool,
-    /// Where the tokens stand.
-    tokens: Vec<(Party, Range<usize>)>,
-}
-
-impl Head {
-    fn read(bytes: &[u8]) -> Self {
-        let mut head = Self::default();
-        let mut at = 0;
-        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            head.line(line, at);
-            at += line.len();
-        }
-        head
-    }
-
-    fn line(&mut self, line: &[u8], at: usize) {
-        let Some(colon) = memchr(b':', line) else { return };
-        let (name, value) = line.split_at(colon);
-        let value = value.get(1..).unwrap_or_default();
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
-        if is("content-length") {
-            self.length = number(value);
-        } else if is("transfer-encoding") {
-            self.is_chunked = contains_word(value, b"chunked");
-        } else if is("connection") {
-            self.closes = contains_word(value, b"close");
-        } else if is("authorization") || is("www-authenticate") {
-            self.tokens(Party::Origin, value, at + colon + 1);
-        } else if is("proxy-authorization") || is("proxy-authenticate") {
-            self.tokens(Party::Proxy, value, at + colon + 1);
-        }
-    }
-
-    /// Every challenge or credential of a line that is NTLM or Negotiate and has a token.
-    fn tokens(&mut self, party: Party, value: &[u8], at: usize) {
-        let mut start = at;
-        for part in value.split_inclusive(|byte| *byte == b',') {
-            let skipped = part.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let rest = part.get(skipped..).unwrap_or_default();
-            let scheme = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let (scheme, rest) = rest.split_at(scheme);
-            let is_ours =
-                scheme.eq_ignore_ascii_case(b"NTLM") || scheme.eq_ignore_ascii_case(b"Negotiate");
-            let spaces = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            let length = base64_text::length(rest.get(spaces..).unwrap_or_default());
-            if is_ours && spaces > 0 && length > 0 {
-                let from = start + skipped + scheme.len() + spaces;
-                self.tokens.push((party, from..from + length));
-            }
-            start += part.len();
-        }
-    }
-
-    fn body(&self, is_response: bool, has_none: bool) -> Body {
-        match self.length {
-            _ if has_none => Body::None,
-            _ if self.is_chunked => Body::Chunked,
-            Some(0) => Body::None,
-            Some(length) => Body::Length(length),
-            // Up to the end of the connection (RFC 9112 6.3).
-            None if is_response && self.closes => Body::Length(u64::MAX),
-            None => Body::None,
-        }
-    }
-
-    fn first_word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        bytes.split(|byte| *byte == b' ').next().unwrap_or_default()
-    }
-
-    fn status(&self, bytes: &[u8]) -> Option<u16> {
-        let digits = bytes.get(VERSION.len() + 2..)?.first_chunk::<3>()?;
-        digits.iter().try_fold(0, |value, digit| {
-            digit.is_ascii_digit().then(|| value * 10 + u16::from(digit - b'0'))
-        })
-    }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.trim().parse().ok()
-}
-
-fn contains_word(value: &[u8], word: &[u8]) -> bool {
-    memmem::find(&value.to_ascii_lowercase(), word).is_some()
-}
-
-/// Where a head ends.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let proper = memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4);
-    proper.or_else(|| memmem::find(bytes, b"\n\n").map(|at| at + 2))
-}
-
 impl Protocol for Http {
     fn carrier(&self) -> Carrier {
         Carrier::Http
@@ -401,4 +283,99 @@ fn chunk_length(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let digits = line.get(..digits).filter(|digits| (1..=15).contains(&digits.len()))?;
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, words};
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn base64(kind: u8) -> String {
+        STANDARD.encode(ntlm(kind))
+    }
+
+    fn request(headers: &str) -> (Direction, Vec<u8>) {
+        (CLIENT, format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n").into_bytes())
+    }
+
+    fn response(status: u16, headers: &str, body: &str) -> (Direction, Vec<u8>) {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n");
+        (SERVER, (head + body).into_bytes())
+    }
+
+    fn found(pieces: &[(Direction, Vec<u8>)]) -> Vec<String> {
+        words(&drive(&mut Http::default(), pieces))
+    }
+
+    #[test]
+    fn whatever_is_not_401_is_a_yes() {
+        for (status, word) in [(200, "yes1: 200"), (403, "yes1: 403"), (401, "no1: 401")] {
+            let pieces = [
+                request(""),
+                response(401, "WWW-Authenticate: Negotiate, NTLM\r\n", "go away"),
+                request(&format!("authorization: ntlm {}\r\n", base64(1))),
+                response(401, &format!("WWW-AUTHENTICATE: NTLM {}\r\n", base64(2)), "again"),
+                request(&format!("Authorization: NTLM {}\r\n", base64(3))),
+                response(status, "", "here"),
+            ];
+            assert_eq!(found(&pieces), ["n1", "c1", "a1", word]);
+            damage(|| Box::new(Http::default()), &pieces);
+        }
+    }
+
+    #[test]
+    fn proxy_and_origin_are_two_conversations() {
+        let pieces = [
+            request(&format!("Proxy-Authorization: NTLM {}\r\n", base64(3))),
+            response(401, "WWW-Authenticate: NTLM\r\n", ""),
+            request(&format!("Authorization: NTLM {}\r\n", base64(3))),
+            response(407, "Proxy-Authenticate: NTLM\r\n", ""),
+        ];
+        // The proxy let it pass; then it asked again, so that the origin was not asked.
+        assert_eq!(found(&pieces), ["a1", "yes1: 401", "a2"]);
+    }
+
+    #[test]
+    fn requests_may_be_pipelined_and_bodies_chunked() {
+        let token = base64(3);
+        let requests = format!(
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nHTTP/\r\n0\r\nTrailer: 1\r\n\r\n\
+             HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nAuthorization: NTLM {token}\r\n\r\n"
+        );
+        let responses = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\nabc\
+                         HTTP/1.1 200 x\r\nContent-Length: 1000\r\n\r\nHTTP/1.1 302 x\r\n\r\n";
+        let pieces = [(CLIENT, requests.into_bytes()), (SERVER, responses.as_bytes().to_vec())];
+        assert_eq!(found(&pieces), ["a1", "yes1: 302"]);
+        damage(|| Box::new(Http::default()), &pieces);
+    }
+
+    #[test]
+    fn after_connect_another_protocol_follows() {
+        let mut http = Http::default();
+        let connect = (CLIENT, b"CONNECT x:443 HTTP/1.1\r\n\r\n".to_vec());
+        drive(&mut http, &[connect, response(200, "", "")]);
+        assert!(http.is_over());
+    }
+
+    #[test]
+    fn a_response_to_a_request_that_is_lost_answers_nobody() {
+        let mut http = Http::default();
+        let mut reports =
+            drive(&mut http, &[request(&format!("Authorization: NTLM {}\r\n", base64(3)))]);
+        http.gap(SERVER);
+        reports.extend(drive(&mut http, &[request(""), response(200, "", "")]));
+        assert!(!reports.iter().any(|report| matches!(report, Report::Answer(_))));
+    }
+
+    #[test]
+    fn a_head_is_found_in_the_midst() {
+        let http = Http::default();
+        assert_eq!(http.resume(SERVER, b"of a body\nHTTP/1.1 200 x\r\n"), Some(10));
+        assert_eq!(http.resume(CLIENT, b"of a body\nGET /x HTTP/1.1\r\n"), Some(10));
+        assert_eq!(http.resume(CLIENT, b"we speak HTTP/1.1 here\r\n"), None);
+    }
 }

@@ -274,3 +274,81 @@ impl Protocol for Ldap {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, spnego, words};
+    use super::*;
+
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        // As Windows writes them: four bytes of length, whatever it is.
+        let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x84], &length[..], content].concat()
+    }
+
+    fn message(operation: &[u8]) -> Vec<u8> {
+        tlv(SEQUENCE, &[&[2, 1, 3], operation].concat())
+    }
+
+    fn bind(choice: &[u8]) -> (Direction, Vec<u8>) {
+        (CLIENT, message(&tlv(BIND_REQUEST, &[&[2, 1, 3, 4, 0], choice].concat())))
+    }
+
+    fn sasl(token: &[u8]) -> (Direction, Vec<u8>) {
+        bind(&tlv(SASL, &[tlv(OCTET_STRING, b"GSS-SPNEGO"), tlv(OCTET_STRING, token)].concat()))
+    }
+
+    fn answer(code: u8, matched: &[u8], text: &str, credentials: &[u8]) -> (Direction, Vec<u8>) {
+        let mut operation = [&[ENUMERATED, 1, code][..], &tlv(OCTET_STRING, matched)].concat();
+        operation.extend(tlv(OCTET_STRING, text.as_bytes()));
+        operation.extend(tlv(SERVER_SASL_CREDS, credentials));
+        (SERVER, message(&tlv(BIND_RESPONSE, &operation)))
+    }
+
+    fn found(pieces: &[(Direction, Vec<u8>)]) -> Vec<String> {
+        words(&drive(&mut Ldap::default(), pieces))
+    }
+
+    #[test]
+    fn success_ends_a_sasl_bind_and_buffers_follow() {
+        let pieces = [
+            sasl(&spnego(&ntlm(1))),
+            answer(SASL_BIND_IN_PROGRESS, b"", "", &spnego(&ntlm(2))),
+            sasl(&spnego(&ntlm(3))),
+            answer(0, b"", "", b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00"),
+            (CLIENT, [&[0, 0, 0, 32, 1, 0, 0, 0][..], &[7; 28]].concat()),
+            sasl(&ntlm(1)),
+        ];
+        assert_eq!(found(&pieces), ["n1", "c1", "a1", "yes1: success", "n1"]);
+        damage(|| Box::new(Ldap::default()), &pieces);
+    }
+
+    #[test]
+    fn a_refusal_is_put_into_words() {
+        let text = "80090308: LdapErr: DSID-0C090446, comment: AcceptSecurityContext error, data 52e, v4563\0";
+        let pieces = [sasl(&ntlm(3)), answer(49, b"", text, b"")];
+        let words = found(&pieces);
+        let refusal = words.last().unwrap();
+        assert!(refusal.starts_with("no1: invalidCredentials: 80090308"), "{refusal}");
+        assert!(refusal.ends_with("(wrong password)"), "{refusal}");
+    }
+
+    #[test]
+    fn sicily_has_its_challenge_in_the_matched_dn() {
+        let pieces = [
+            bind(&tlv(0x89, b"")),
+            answer(0, b"NTLM", "", b""),
+            bind(&tlv(SICILY_NEGOTIATE, &ntlm(1))),
+            answer(0, &ntlm(2), "", b""),
+            bind(&tlv(SICILY_RESPONSE, &ntlm(3))),
+            answer(0, b"", "", b""),
+        ];
+        assert_eq!(found(&pieces), ["n1", "c1", "a1", "yes1: success"]);
+        damage(|| Box::new(Ldap::default()), &pieces);
+    }
+
+    #[test]
+    fn a_simple_bind_is_no_logon_of_ours() {
+        assert!(found(&[bind(&tlv(0x80, b"password")), answer(0, b"", "", b"")]).is_empty());
+    }
+}

@@ -131,3 +131,60 @@ impl Protocol for Mail {
         memchr(b'\n', bytes).map(|end| end + 1).filter(|at| *at < bytes.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, words};
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    /// Lines of client and server in turn, the server first; `%1` is NEGOTIATE in base64.
+    fn talk(lines: &[&str]) -> Vec<(Direction, Vec<u8>)> {
+        let turns = [SERVER, CLIENT].into_iter().cycle();
+        let fill = |line: &&str| {
+            let filled = (1..=3).fold(format!("{line}\r\n"), |line, kind| {
+                line.replace(&format!("%{kind}"), &STANDARD.encode(ntlm(kind)))
+            });
+            filled.into_bytes()
+        };
+        turns.zip(lines.iter().map(fill)).collect()
+    }
+
+    fn found(lines: &[&str]) -> Vec<String> {
+        let pieces = talk(lines);
+        assert!(is_greeting(SERVER, &pieces[0].1));
+        damage(|| Box::new(Mail::default()), &pieces);
+        words(&drive(&mut Mail::default(), &pieces))
+    }
+
+    #[test]
+    fn smtp() {
+        let lines =
+            ["220 hi", "EHLO x", "250 AUTH NTLM", "AUTH NTLM", "334 go", "%1", "334 %2", "%3"];
+        let yes = [&lines[..], &["235 welcome"]].concat();
+        assert_eq!(found(&yes), ["n1", "c1", "a1", "yes1: 235"]);
+        let no = [&lines[..], &["535 go away", "QUIT", "221 bye"]].concat();
+        assert_eq!(found(&no), ["n1", "c1", "a1", "no1: 535"]);
+    }
+
+    #[test]
+    fn smtp_refuses_the_mechanism() {
+        assert_eq!(found(&["220 hi", "AUTH NTLM %1", "504 no such"]), ["n1", "no1: 504"]);
+    }
+
+    #[test]
+    fn imap() {
+        let lines = ["* OK hi", "a1 AUTHENTICATE NTLM", "+ ", "%1", "+ %2", "%3"];
+        let yes = [&lines[..], &["a1 OK done"]].concat();
+        assert_eq!(found(&yes), ["n1", "c1", "a1", "yes1: OK"]);
+        let no = [&lines[..], &["* BYE", "x", "a1 NO"]].concat();
+        assert_eq!(found(&no), ["n1", "c1", "a1", "no1: NO"]);
+    }
+
+    #[test]
+    fn pop() {
+        let lines = ["+OK hi", "AUTH NTLM", "+OK", "%1", "+ %2", "%3", "-ERR no"];
+        assert_eq!(found(&lines), ["n1", "c1", "a1", "no1: -ERR"]);
+    }
+}

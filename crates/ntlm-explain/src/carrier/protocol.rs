@@ -206,3 +206,116 @@ impl Origins {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod driver {
+    //! Drives a protocol by messages made by hand.
+
+    use super::super::Loss;
+    use super::*;
+    use ntlm::message::MessageType;
+
+    pub(in super::super) const CLIENT: Direction = Direction::ClientToServer;
+    pub(in super::super) const SERVER: Direction = Direction::ServerToClient;
+
+    /// NEGOTIATE, CHALLENGE and AUTHENTICATE: headers whose fields are empty.
+    pub(in super::super) fn ntlm(kind: u8) -> Vec<u8> {
+        let mut message = [&b"NTLMSSP\0"[..], &[kind, 0, 0, 0]].concat();
+        message.resize(if kind == 3 { 64 } else { 48 }, 0);
+        message
+    }
+
+    /// A NegTokenResp around a token.
+    pub(in super::super) fn spnego(token: &[u8]) -> Vec<u8> {
+        let tlv = |tag, content: &[u8]| {
+            assert!(content.len() < 0x80);
+            [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+        };
+        tlv(0xa1, &tlv(0x30, &tlv(0xa2, &tlv(0x04, token))))
+    }
+
+    /// Every piece comes whole, in a frame of its own, numbered from 1.
+    pub(in super::super) fn drive(
+        protocol: &mut dyn Protocol,
+        pieces: &[(Direction, Vec<u8>)],
+    ) -> Vec<Report> {
+        let mut reports = Vec::new();
+        let (mut conversations, mut claimed) = (0, Vec::new());
+        for (frame, (direction, bytes)) in (1..).zip(pieces) {
+            let mut origins = Origins::default();
+            origins.read(0, bytes.len(), Origin { file: 0, frame, time: None });
+            let mut at = 0;
+            while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+                match protocol.extent(*direction, rest) {
+                    Extent::Message { length, wanted } => {
+                        let Some(part) = rest.get(..wanted) else { break };
+                        let (direction, start) = (*direction, wide(at));
+                        let message = Message { direction, bytes: part, start, origins: &origins };
+                        let mut report = |told| reports.push(told);
+                        let mut out = Out {
+                            report: &mut report,
+                            claimed: &mut claimed,
+                            conversations: &mut conversations,
+                        };
+                        protocol.message(&message, &mut out);
+                        assert!(claimed.drain(..).all(|range| range.end <= wanted));
+                        at = at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+                    }
+                    Extent::Skip { length, .. } => {
+                        at = at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+                    }
+                    Extent::More | Extent::Lost => break,
+                }
+            }
+        }
+        reports
+    }
+
+    /// Every prefix, and every byte replaced by a few others: nothing panics.
+    pub(in super::super) fn damage(
+        make: impl Fn() -> Box<dyn Protocol>,
+        pieces: &[(Direction, Vec<u8>)],
+    ) {
+        for index in 0..pieces.len() {
+            for at in 0..pieces[index].1.len() {
+                let mut cut = pieces.to_vec();
+                cut[index].1.truncate(at);
+                drive(&mut *make(), &cut);
+                for byte in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+                    let mut other = pieces.to_vec();
+                    other[index].1[at] = byte;
+                    drive(&mut *make(), &other);
+                }
+                let protocol = make();
+                let _ = protocol.resume(pieces[index].0, &pieces[index].1[at..]);
+            }
+        }
+    }
+
+    /// One word for each report: `n1`, `c1`, `a1` for messages of conversation 1, `yes1: status`
+    /// and so on for answers.
+    pub(in super::super) fn words(reports: &[Report]) -> Vec<String> {
+        let word = |report: &Report| match report {
+            Report::Token(token) => {
+                let kind = match MessageType::of(&token.bytes).unwrap() {
+                    MessageType::Negotiate => 'n',
+                    MessageType::Challenge => 'c',
+                    MessageType::Authenticate => 'a',
+                };
+                format!("{kind}{}", token.conversation)
+            }
+            Report::Bare(bare) => format!("bare{}", bare.conversation),
+            Report::Answer(answer) => {
+                let said = match answer.said {
+                    Said::Accepted => "yes",
+                    Said::AcceptedAsGuest => "guest",
+                    Said::Refused => "no",
+                    Said::Unclear => "unclear",
+                };
+                format!("{said}{}: {}", answer.conversation, answer.status)
+            }
+            Report::Loss(Loss { .. }) => "loss".to_owned(),
+        };
+        reports.iter().map(word).collect()
+    }
+}

@@ -289,3 +289,97 @@ impl Protocol for Rpc {
         memchr::memmem::find_iter(bytes, b"\x05\0").find(|at| bytes.get(*at..).is_some_and(is_pdu))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, spnego, words};
+    use super::*;
+
+    /// A PDU with an empty body and a token of NTLM in context 7.
+    pub(in super::super) fn pdu(kind: u8, call: u32, token: &[u8]) -> Vec<u8> {
+        with_auth(kind, call, AUTH_TYPE_NTLM, token)
+    }
+
+    fn with_auth(kind: u8, call: u32, auth_type: u8, token: &[u8]) -> Vec<u8> {
+        let trailer = [auth_type, 6, 0, 0, 7, 0, 0, 0];
+        let body =
+            if token.is_empty() { vec![0; 12] } else { [&[0; 12], &trailer[..], token].concat() };
+        let short = |length: usize| u16::try_from(length).unwrap().to_le_bytes();
+        let mut pdu = vec![5, 0, kind, 3, 0x10, 0, 0, 0];
+        pdu.extend(short(HEADER + body.len()));
+        pdu.extend(short(token.len()));
+        pdu.extend(call.to_le_bytes());
+        pdu.extend(body);
+        pdu
+    }
+
+    fn fault(call: u32, status: u32) -> Vec<u8> {
+        let mut pdu = with_auth(FAULT, call, 0, &[]);
+        pdu[24..28].copy_from_slice(&status.to_le_bytes());
+        pdu
+    }
+
+    fn logon() -> Vec<(Direction, Vec<u8>)> {
+        vec![
+            (CLIENT, pdu(BIND, 1, &ntlm(1))),
+            (SERVER, pdu(BIND_ACK, 1, &ntlm(2))),
+            (CLIENT, pdu(AUTH3, 1, &ntlm(3))),
+            (CLIENT, pdu(REQUEST, 2, &[1; 16])),
+        ]
+    }
+
+    #[test]
+    fn the_first_answer_to_a_call_says_yes() {
+        let mut pieces = logon();
+        pieces.push((SERVER, pdu(RESPONSE, 2, &[1; 16])));
+        assert_eq!(
+            words(&drive(&mut Rpc::default(), &pieces)),
+            ["n1", "c1", "a1", "yes1: response"]
+        );
+        damage(|| Box::new(Rpc::default()), &pieces);
+    }
+
+    #[test]
+    fn a_fault_says_what_its_status_says() {
+        for (status, word) in [
+            (0x1c01_0002, "yes1: nca_s_op_rng_error"),
+            (0x0000_0721, "no1: nca_s_fault_sec_pkg_error"),
+            (0x0000_0005, "unclear1: nca_s_fault_access_denied"),
+        ] {
+            let mut pieces = logon();
+            pieces.push((SERVER, fault(2, status)));
+            let words = words(&drive(&mut Rpc::default(), &pieces));
+            assert_eq!(words.last().map(String::as_str), Some(word));
+        }
+    }
+
+    #[test]
+    fn a_bind_may_be_refused() {
+        let mut nak = with_auth(BIND_NAK, 1, 0, &[]);
+        nak[HEADER] = 8;
+        let pieces = [(CLIENT, pdu(BIND, 1, &ntlm(1))), (SERVER, nak)];
+        let expected = ["n1", "no1: bind_nak: authentication type not recognized"];
+        assert_eq!(words(&drive(&mut Rpc::default(), &pieces)), expected);
+    }
+
+    #[test]
+    fn spnego_ends_with_alter_context_resp() {
+        let with_spnego = |kind, token: &[u8]| with_auth(kind, 1, AUTH_TYPE_SPNEGO, token);
+        let token = |kind| spnego(&ntlm(kind));
+        let pieces = [
+            (CLIENT, with_spnego(BIND, &token(1))),
+            (SERVER, with_spnego(BIND_ACK, &token(2))),
+            (CLIENT, with_spnego(ALTER_CONTEXT, &token(3))),
+            (SERVER, with_spnego(ALTER_CONTEXT_RESP, b"\xa1\x07\x30\x05\xa0\x03\x0a\x01\x00")),
+        ];
+        let words = words(&drive(&mut Rpc::default(), &pieces));
+        assert_eq!(words, ["n1", "c1", "a1", "yes1: accept-completed"]);
+        damage(|| Box::new(Rpc::default()), &pieces);
+    }
+
+    #[test]
+    fn other_mechanisms_are_none_of_ours() {
+        let pieces = [(CLIENT, with_auth(BIND, 1, 68, &ntlm(1)))];
+        assert!(drive(&mut Rpc::default(), &pieces).is_empty());
+    }
+}

@@ -329,3 +329,137 @@ fn field(message: &Message<'_>, header: &Header, range: Range<usize>) -> Option<
     let origin = message.last_origin()?;
     Some(BareField { bytes, offset: range.start - header.at, origin })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, words};
+    use super::super::smb::Smb;
+    use super::*;
+    use ntlm_capture::Direction;
+
+    const REQUEST: bool = false;
+    const RESPONSE: bool = true;
+
+    fn message(
+        command: u8,
+        is_reply: bool,
+        status: u32,
+        uid: u16,
+        words: &[u8],
+        bytes: &[u8],
+    ) -> (Direction, Vec<u8>) {
+        let mut message = [MAGIC, &[command]].concat();
+        message.extend(status.to_le_bytes());
+        message.push(if is_reply { REPLY } else { 0 });
+        message.extend((FLAGS2_NT_STATUS | FLAGS2_UNICODE).to_le_bytes());
+        message.extend([0; 16]);
+        message.extend(uid.to_le_bytes());
+        message.extend([1, 0]);
+        message.push(u8::try_from(words.len() / 2).unwrap());
+        message.extend(words);
+        message.extend(u16::try_from(bytes.len()).unwrap().to_le_bytes());
+        message.extend(bytes);
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        (if is_reply { SERVER } else { CLIENT }, [&length[..], &message].concat())
+    }
+
+    fn negotiate_response(challenge: [u8; 8]) -> (Direction, Vec<u8>) {
+        let mut words = [0; 34];
+        words[2] = 3;
+        words[33] = 8;
+        message(NEGOTIATE, RESPONSE, 0, 0, &words, &challenge)
+    }
+
+    fn lanman_negotiate_response(challenge: [u8; 8]) -> (Direction, Vec<u8>) {
+        let mut words = [0; 26];
+        words[2] = 3;
+        words[22] = 8;
+        message(NEGOTIATE, RESPONSE, 0, 0, &words, &challenge)
+    }
+
+    fn bare(reports: &[Report]) -> &BareExchange {
+        let find = |report| match report {
+            &Report::Bare(ref sighting) => Some(&sighting.bare),
+            _ => None,
+        };
+        reports.iter().find_map(find).unwrap()
+    }
+
+    #[test]
+    fn challenge_and_responses_stand_in_two_messages() {
+        let mut words_of_setup = [0; 26];
+        (words_of_setup[14], words_of_setup[16]) = (24, 24);
+        let mut bytes = [[1; 24], [2; 24]].concat();
+        // The names are aligned to the header: 61 bytes and 48 come before.
+        bytes.push(0);
+        bytes.extend("al\0D\0".encode_utf16().flat_map(u16::to_le_bytes));
+        let pieces = [
+            negotiate_response(*b"challeng"),
+            message(SESSION_SETUP_ANDX, REQUEST, 0, 0, &words_of_setup, &bytes),
+            message(SESSION_SETUP_ANDX, RESPONSE, 0, 5, &[0xff, 0, 0, 0, 1, 0], &[]),
+        ];
+        let reports = drive(&mut Smb::default(), &pieces);
+        assert_eq!(words(&reports), ["bare1", "guest1: STATUS_SUCCESS"]);
+        let bare = bare(&reports);
+        let challenge = bare.server_challenge.as_ref().unwrap();
+        assert_eq!((&challenge.bytes[..], challenge.offset), (&b"challeng"[..], 69));
+        assert_eq!((&bare.lm.bytes[..], bare.lm.offset), (&[1; 24][..], 61));
+        assert_eq!((&bare.nt.bytes[..], bare.nt.offset), (&[2; 24][..], 85));
+        assert_eq!((&bare.user.bytes[..], bare.user.offset), (&b"a\0l\0"[..], 110));
+        assert_eq!((&bare.domain.bytes[..], bare.domain.offset), (&b"D\0"[..], 116));
+        damage(|| Box::new(Smb::default()), &pieces);
+    }
+
+    #[test]
+    fn lanman_has_one_response() {
+        let mut words_of_setup = [0; 20];
+        words_of_setup[14] = 24;
+        let bytes = [&[1; 24][..], b"AL\0DOM\0"].concat();
+        let pieces = [
+            lanman_negotiate_response(*b"challeng"),
+            message(SESSION_SETUP_ANDX, REQUEST, 0, 0, &words_of_setup, &bytes),
+            message(SESSION_SETUP_ANDX, RESPONSE, 0xc000_006d, 0, &[], &[]),
+        ];
+        let reports = drive(&mut Smb::default(), &pieces);
+        assert_eq!(words(&reports), ["bare1", "no1: STATUS_LOGON_FAILURE"]);
+        let bare = bare(&reports);
+        assert!(bare.nt.bytes.is_empty() && !bare.unicode);
+        assert_eq!((&bare.user.bytes[..], &bare.domain.bytes[..]), (&b"AL"[..], &b"DOM"[..]));
+        damage(|| Box::new(Smb::default()), &pieces);
+    }
+
+    #[test]
+    fn passwords_in_clear_are_no_responses() {
+        let mut words_of_setup = [0; 26];
+        words_of_setup[14] = 4;
+        let pieces = [
+            negotiate_response(*b"challeng"),
+            message(SESSION_SETUP_ANDX, REQUEST, 0, 0, &words_of_setup, b"Pass\0a\0\0\0\0"),
+        ];
+        assert!(drive(&mut Smb::default(), &pieces).is_empty());
+    }
+
+    #[test]
+    fn with_extended_security_a_session_has_its_uid() {
+        let request = |uid, token: &[u8]| {
+            let mut words = [0; 24];
+            words[14] = u8::try_from(token.len()).unwrap();
+            message(SESSION_SETUP_ANDX, REQUEST, 0, uid, &words, token)
+        };
+        let response = |status, token: &[u8]| {
+            let mut words = [0; 8];
+            words[6] = u8::try_from(token.len()).unwrap();
+            message(SESSION_SETUP_ANDX, RESPONSE, status, 5, &words, token)
+        };
+        let pieces = [
+            request(0, &ntlm(1)),
+            response(MORE_PROCESSING_REQUIRED, &ntlm(2)),
+            request(5, &ntlm(3)),
+            response(0, &[]),
+        ];
+        let reports = drive(&mut Smb::default(), &pieces);
+        assert_eq!(words(&reports), ["n1", "c1", "a1", "yes1: STATUS_SUCCESS"]);
+        damage(|| Box::new(Smb::default()), &pieces);
+    }
+}

@@ -220,3 +220,158 @@ impl Smb2 {
         self.pipes.data(file, message, data, out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protocol::Protocol;
+    use super::super::protocol::driver::{CLIENT, SERVER, damage, drive, ntlm, spnego, words};
+    use super::super::smb::Smb;
+    use super::*;
+    use ntlm_capture::Direction;
+
+    fn header(command: u16, is_response: bool, status: u32, message: u64, session: u64) -> Vec<u8> {
+        let mut header = [MAGIC, &[64, 0, 0, 0]].concat();
+        header.extend(status.to_le_bytes());
+        header.extend(command.to_le_bytes());
+        header.extend([0, 0]);
+        header.extend(u32::from(is_response).to_le_bytes());
+        header.extend([0; 4]);
+        header.extend(message.to_le_bytes());
+        header.extend([0; 8]);
+        header.extend(session.to_le_bytes());
+        header.extend([0; 16]);
+        header
+    }
+
+    fn packet(message: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        [&length, message].concat()
+    }
+
+    fn request(message: u64, session: u64, token: &[u8]) -> (Direction, Vec<u8>) {
+        let mut bytes = header(SESSION_SETUP, false, 0, message, session);
+        bytes.extend([25, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0]);
+        bytes.extend(u16::try_from(token.len()).unwrap().to_le_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(token);
+        (CLIENT, packet(&bytes))
+    }
+
+    fn response(
+        message: u64,
+        session: u64,
+        status: u32,
+        flags: u8,
+        token: &[u8],
+    ) -> (Direction, Vec<u8>) {
+        let mut bytes = header(SESSION_SETUP, true, status, message, session);
+        bytes.extend([9, 0, flags, 0, 72, 0]);
+        bytes.extend(u16::try_from(token.len()).unwrap().to_le_bytes());
+        bytes.extend(token);
+        (SERVER, packet(&bytes))
+    }
+
+    fn smb() -> Box<dyn Protocol> {
+        Box::new(Smb::default())
+    }
+
+    #[test]
+    fn sessions_at_once_are_told_apart_by_message_and_session() {
+        let pieces = [
+            request(1, 0, &ntlm(1)),
+            request(2, 0, &spnego(&ntlm(1))),
+            response(2, 0x20, MORE_PROCESSING_REQUIRED, 0, &spnego(&ntlm(2))),
+            response(1, 0x10, MORE_PROCESSING_REQUIRED, 0, &ntlm(2)),
+            request(3, 0x20, &spnego(&ntlm(3))),
+            request(4, 0x10, &ntlm(3)),
+            response(4, 0x10, 0xc000_006d, 0, &[]),
+            response(3, 0x20, 0, 1, &[]),
+        ];
+        let reports = drive(&mut Smb::default(), &pieces);
+        let expected = [
+            "n1",
+            "n2",
+            "c2",
+            "c1",
+            "a2",
+            "a1",
+            "no1: STATUS_LOGON_FAILURE",
+            "guest2: STATUS_SUCCESS",
+        ];
+        assert_eq!(words(&reports), expected);
+        let sessions: Vec<_> = reports
+            .iter()
+            .filter_map(|report| match report {
+                super::super::Report::Token(token) => Some(token.session),
+                _ => None,
+            })
+            .collect();
+        let (one, two) = (Some(0x10), Some(0x20));
+        assert_eq!(sessions, [None, None, two, one, two, one]);
+        damage(smb, &pieces);
+    }
+
+    #[test]
+    fn pending_is_no_answer() {
+        let pieces = [
+            request(1, 0x10, &ntlm(3)),
+            response(1, 0x10, PENDING, 0, &[]),
+            response(1, 0x10, 0, 0, &[]),
+        ];
+        assert_eq!(words(&drive(&mut Smb::default(), &pieces)), ["a1", "yes1: STATUS_SUCCESS"]);
+    }
+
+    #[test]
+    fn an_answer_told_before_its_request_keeps_its_conversation() {
+        let pieces =
+            [response(1, 0x10, MORE_PROCESSING_REQUIRED, 0, &ntlm(2)), request(1, 0, &ntlm(1))];
+        assert_eq!(words(&drive(&mut Smb::default(), &pieces)), ["c1", "n1"]);
+    }
+
+    #[test]
+    fn every_message_of_a_compound_is_read() {
+        let mut first = header(0, false, 0, 0, 0);
+        first[20..24].copy_from_slice(&72_u32.to_le_bytes());
+        first.extend([0; 8]);
+        let (_, setup) = request(1, 0, &ntlm(1));
+        let pieces = [(CLIENT, packet(&[&first[..], &setup[4..]].concat()))];
+        assert_eq!(words(&drive(&mut Smb::default(), &pieces)), ["n1"]);
+        damage(smb, &pieces);
+    }
+
+    #[test]
+    fn rpc_in_a_pipe_has_conversations_of_its_own() {
+        let bind = super::super::rpc::tests::pdu(11, 1, &ntlm(1));
+        let ack = super::super::rpc::tests::pdu(12, 1, &ntlm(2));
+        let write = |file: u8, data: &[u8]| {
+            let mut bytes = header(WRITE, false, 0, 7, 0x10);
+            bytes.extend([49, 0, 112, 0]);
+            bytes.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+            bytes.extend([0; 8]);
+            bytes.extend([file; 16]);
+            bytes.extend([0; 16]);
+            bytes.extend(data);
+            (CLIENT, packet(&bytes))
+        };
+        let mut read = header(READ, false, 0, 8, 0x10);
+        read.extend([49, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        read.extend([2; 16]);
+        let mut answer = header(READ, true, 0, 8, 0x10);
+        answer.extend([17, 0, 80, 0]);
+        answer.extend(u32::try_from(ack.len()).unwrap().to_le_bytes());
+        answer.extend([0; 8]);
+        answer.extend(&ack);
+        let (start, end) = bind.split_at(40);
+        let pieces = [
+            write(1, &bind),
+            // One PDU in two writes.
+            write(2, start),
+            write(2, end),
+            (CLIENT, packet(&read)),
+            (SERVER, packet(&answer)),
+        ];
+        let reports = drive(&mut Smb::default(), &pieces);
+        assert_eq!(words(&reports), ["n1", "n2", "c2"]);
+        damage(smb, &pieces);
+    }
+}
