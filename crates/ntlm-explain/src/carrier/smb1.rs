@@ -379,11 +379,11 @@ mod tests {
     }
 
     fn bare(reports: &[Report]) -> &BareExchange {
-        let find = |report| match report {
-            &Report::Bare(ref sighting) => Some(&sighting.bare),
+        let bare = reports.iter().find_map(|report| match report {
+            Report::Bare(sighting) => Some(&sighting.bare),
             _ => None,
-        };
-        reports.iter().find_map(find).unwrap()
+        });
+        bare.unwrap()
     }
 
     #[test]
