@@ -1,8 +1,10 @@
 //! The ladder as a document: each key with its rule, its formula, and where its inputs came from.
+//! It begins with the keys of NTLM; those of the protocol that spends them follow.
 
 use crate::carrier::BareExchange;
-use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Rule, Step, StepValue};
+use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Step, StepValue};
 use ntlm::wire::{Fields, Span};
+use ntlm_smb::keys as smb;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt::Write;
@@ -17,14 +19,46 @@ pub struct Ladder {
 /// One key.
 #[derive(Debug)]
 pub struct Rung {
-    /// Which key.
-    pub key: KeyName,
+    /// The name as the specification spells it.
+    pub name: &'static str,
+    /// The name in JSON.
+    pub json_name: &'static str,
+    /// Which part of the ladder it belongs to.
+    pub part: Part,
     /// The rule that chose its formula. `None` where not even that is known.
-    pub rule: Option<Rule>,
+    pub rule: Option<RungRule>,
     /// What went in.
     pub inputs: Vec<RungInput>,
     /// What came out.
     pub value: RungValue,
+}
+
+/// The parts of the ladder, from the top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// What the password comes to.
+    Secret,
+    /// What proves that it is known.
+    Response,
+    /// What both ends share then.
+    Session,
+    /// What signs and seals by NTLM's own means.
+    Protection,
+    /// What SMB makes of ExportedSessionKey.
+    Smb,
+}
+
+/// The rule that chose a formula.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RungRule {
+    /// Its name, as in the reference table.
+    pub name: &'static str,
+    /// When it applies.
+    pub condition: &'static str,
+    /// What is computed.
+    pub formula: &'static str,
+    /// Where it is specified.
+    pub section: &'static str,
 }
 
 /// What a key came to.
@@ -43,12 +77,30 @@ pub enum RungValue {
 pub struct RungInput {
     /// What the formula calls it.
     pub name: &'static str,
+    /// Where it comes from.
+    #[serde(skip)]
+    pub origin: InputOrigin,
     /// The key that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<&'static str>,
     /// The bytes of a message that it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+}
+
+/// Where an input comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InputOrigin {
+    /// It is a key of the ladder.
+    Key,
+    /// It is bytes of messages.
+    Message,
+    /// It is the password, which is in no message.
+    Password,
+    /// The client drew it.
+    Nonce,
+    /// It is always the same.
+    Constant,
 }
 
 /// Bytes of a message.
@@ -91,11 +143,19 @@ impl Ladder {
         Self { rungs, is_redacted: false }
     }
 
+    /// The keys of SMB, which go on from ExportedSessionKey or SessionBaseKey.
+    #[must_use]
+    pub fn of_smb(steps: impl Iterator<Item = smb::Step>) -> Self {
+        Self { rungs: steps.map(Rung::of_smb).collect(), is_redacted: false }
+    }
+
     /// A ladder of which nothing is known, for one reason.
     #[must_use]
     pub fn unknown(why: &str) -> Self {
-        let rung = |key| Rung {
-            key,
+        let rung = |key: KeyName| Rung {
+            name: key.name(),
+            json_name: key.json_name(),
+            part: part(key),
             rule: None,
             inputs: Vec::new(),
             value: RungValue::Unknown(why.to_owned()),
@@ -134,11 +194,30 @@ impl Rung {
             StepValue::Empty => RungValue::Empty,
             StepValue::Unknown(why) => RungValue::Unknown(why.to_string()),
         };
+        let ntlm::keys::RuleDoc { name, condition, formula, section, .. } = step.rule.doc();
         Self {
-            key: step.key,
-            rule: Some(step.rule),
+            name: step.key.name(),
+            json_name: step.key.json_name(),
+            part: part(step.key),
+            rule: Some(RungRule { name, condition, formula, section }),
             inputs: inputs.map(|input| RungInput::new(*input, places)).collect(),
             value,
+        }
+    }
+
+    fn of_smb(step: smb::Step) -> Self {
+        let smb::RuleDoc { name, condition, formula, section, inputs, .. } = step.rule.doc();
+        Self {
+            name: step.key.name(),
+            json_name: step.key.json_name(),
+            part: Part::Smb,
+            rule: Some(RungRule { name, condition, formula, section }),
+            inputs: inputs.iter().copied().map(RungInput::of_smb).collect(),
+            value: match step.value {
+                smb::StepValue::Known(bytes) => RungValue::Known(hex(bytes.expose())),
+                smb::StepValue::Empty => RungValue::Empty,
+                smb::StepValue::Unknown(why) => RungValue::Unknown(why.to_string()),
+            },
         }
     }
 }
@@ -159,7 +238,37 @@ impl RungInput {
             }
             _ => field.and_then(|field| places.of(field)),
         });
-        Self { name: input.name(), key, place }
+        let origin = match input {
+            Input::Key(_) => InputOrigin::Key,
+            Input::Field(_) => InputOrigin::Message,
+            Input::Password => InputOrigin::Password,
+            Input::Nonce => InputOrigin::Nonce,
+            Input::Constant(_) => InputOrigin::Constant,
+        };
+        Self { name: input.name(), origin, key, place }
+    }
+
+    fn of_smb(input: smb::Input) -> Self {
+        let (origin, key) = match input {
+            smb::Input::NtlmKey(key) => (InputOrigin::Key, Some(key.json_name())),
+            smb::Input::Key(key) => (InputOrigin::Key, Some(key.json_name())),
+            smb::Input::Field(_) => (InputOrigin::Message, None),
+            smb::Input::Constant(_) => (InputOrigin::Constant, None),
+        };
+        Self { name: input.name(), origin, key, place: None }
+    }
+}
+
+const fn part(key: KeyName) -> Part {
+    match key {
+        KeyName::Lmowf | KeyName::NtowfV1 | KeyName::NtowfV2 => Part::Secret,
+        KeyName::ResponseKeyNt | KeyName::ResponseKeyLm | KeyName::NtProofStr => Part::Response,
+        KeyName::SessionBaseKey
+        | KeyName::KeyExchangeKey
+        | KeyName::RandomSessionKey
+        | KeyName::ExportedSessionKey
+        | KeyName::EncryptedRandomSessionKey => Part::Session,
+        _ => Part::Protection,
     }
 }
 
@@ -220,7 +329,7 @@ impl Serialize for Ladder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.rungs.len()))?;
         for rung in &self.rungs {
-            map.serialize_entry(rung.key.json_name(), rung)?;
+            map.serialize_entry(rung.json_name, rung)?;
         }
         map.end()
     }
@@ -238,14 +347,13 @@ impl Serialize for Rung {
             }
         }
         if let Some(rule) = self.rule {
-            let doc = rule.doc();
-            map.serialize_entry("rule", doc.name)?;
-            map.serialize_entry("condition", doc.condition)?;
+            map.serialize_entry("rule", rule.name)?;
+            map.serialize_entry("condition", rule.condition)?;
             if !matches!(self.value, RungValue::Empty) {
-                map.serialize_entry("formula", doc.formula)?;
+                map.serialize_entry("formula", rule.formula)?;
                 map.serialize_entry("inputs", &self.inputs)?;
             }
-            map.serialize_entry("section", doc.section)?;
+            map.serialize_entry("section", rule.section)?;
         }
         map.end()
     }

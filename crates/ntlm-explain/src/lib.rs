@@ -50,5 +50,7 @@ pub use explain::{Known, explain};
 pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::find_exchanges;
-pub use ladder::{Ladder, Place, Places, Rung, RungInput, RungValue, hex};
+pub use ladder::{
+    InputOrigin, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
+};
 pub use token::{NoToken, Token};

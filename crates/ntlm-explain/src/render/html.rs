@@ -207,13 +207,13 @@ fn keys(out: &mut String, explained: &Explained) {
     );
     for rung in explained.keys.rungs() {
         let (value, formula) = value_and_formula(rung);
-        let doc = rung.rule.map(|rule| rule.doc());
-        let rule = doc.map(|doc| format!("{}: {} ({})", doc.name, doc.condition, doc.section));
+        let rule =
+            rung.rule.map(|rule| format!("{}: {} ({})", rule.name, rule.condition, rule.section));
         let places: Vec<String> = rung.inputs.iter().filter_map(place).collect();
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{value}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-            rung.key.name(),
+            rung.name,
             escaped(&formula),
             escaped(&rule.unwrap_or_default()),
             escaped(&places.join("; ")),
@@ -228,7 +228,7 @@ fn place(input: &RungInput) -> Option<String> {
 }
 
 fn value_and_formula(rung: &Rung) -> (String, String) {
-    let formula = rung.rule.map(|rule| rule.doc().formula).unwrap_or_default().to_owned();
+    let formula = rung.rule.map(|rule| rule.formula).unwrap_or_default().to_owned();
     match &rung.value {
         RungValue::Known(hex) => (format!("<code>{}</code>", escaped(hex)), formula),
         RungValue::Empty => ("<span class=\"quiet\">none</span>".to_owned(), String::new()),

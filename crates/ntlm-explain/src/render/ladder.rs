@@ -56,8 +56,7 @@ fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
         detail(out, FAINT, &rule);
     }
     let places: Vec<String> = view::outside_inputs(step.rung)
-        .into_iter()
-        .filter_map(|(_, input)| {
+        .filter_map(|input| {
             let place = input.place.as_ref()?;
             Some(format!("{} = {}", input.name, view::place(place)))
         })
@@ -70,7 +69,7 @@ fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
 /// The name and the value; where the key is another one, which.
 fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
     let joint = if ends { "└─" } else { "├─" };
-    let name = rung.key.name();
+    let name = rung.name;
     let gap = " ".repeat(NAMES.saturating_sub(name.len()) + 2);
     let _ = write!(out, "  {FAINT}{joint}{FAINT:#} {KEY}{name}{KEY:#}");
     let stem = if ends { "       " } else { "  │    " };
@@ -95,7 +94,7 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
             }
         }
         RungValue::Empty => {
-            let condition = rung.rule.map(|rule| rule.doc().condition).unwrap_or_default();
+            let condition = rung.rule.map(|rule| rule.condition).unwrap_or_default();
             let text = format!("none   {condition}");
             note(out, (&gap, stem), FAINT, &text, layout);
         }

@@ -7,8 +7,7 @@
 use super::style::{escaped, shortened};
 use super::view::{self, Group, Step};
 use crate::explained::Explained;
-use crate::ladder::{Rung, RungInput, RungValue};
-use ntlm::keys::{Input, KeyName};
+use crate::ladder::{InputOrigin, Rung, RungInput, RungValue};
 use std::fmt::Write;
 
 /// The ladder as a file of its own.
@@ -149,7 +148,7 @@ impl Placed<'_> {
     }
 
     fn has(&self, key: &str) -> bool {
-        self.step.rungs().any(|rung| rung.key.json_name() == key)
+        self.step.rungs().any(|rung| rung.json_name == key)
     }
 }
 
@@ -192,7 +191,7 @@ fn lines(step: &Step<'_>) -> Lines {
 
 /// Why a key is left empty: beside its name where there is room.
 fn empty(rung: &Rung) -> Vec<String> {
-    let condition = rung.rule.map(|rule| rule.doc().condition).unwrap_or_default();
+    let condition = rung.rule.map(|rule| rule.condition).unwrap_or_default();
     wrap(&format!("none: {condition}"), RULE)
 }
 
@@ -214,7 +213,7 @@ fn height(step: &Step<'_>, lines: &Lines) -> i32 {
         return count(heads + notes) * LINE + 16;
     }
     let all = heads + lines.formula.len() + lines.rule.len() + lines.note.len();
-    let tags = count(view::outside_inputs(step.rung).len());
+    let tags = count(view::outside_inputs(step.rung).count());
     let tags = tags * (TAG_HEIGHT + TAG_GAP) - TAG_GAP;
     (count(all) * LINE + 18).max(tags)
 }
@@ -228,7 +227,7 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
     let class = match &step.rung.value {
         RungValue::Empty => "box none",
         RungValue::Unknown(_) => "box unknown",
-        RungValue::Known(_) if step.rung.key == KeyName::ExportedSessionKey => "box main",
+        RungValue::Known(_) if step.rung.json_name == "exported_session_key" => "box main",
         RungValue::Known(_) => "box",
     };
     let (top, height) = (placed.top, placed.height);
@@ -240,7 +239,7 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
     );
     let mut y = top + if step.is_empty() { 22 } else { 24 };
     for rung in step.rungs() {
-        line(out, (BOX_LEFT + PADDING, y), "name", rung.key.name());
+        line(out, (BOX_LEFT + PADDING, y), "name", rung.name);
         match (&rung.value, lines.note.first()) {
             (RungValue::Known(hex), _) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "mono value", hex);
@@ -273,11 +272,11 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
 
 /// What comes from outside the ladder, to the right of its box.
 fn tags(out: &mut String, placed: &Placed<'_>) {
-    let inputs = view::outside_inputs(placed.step.rung);
+    let inputs: Vec<&RungInput> = view::outside_inputs(placed.step.rung).collect();
     let total = count(inputs.len()) * (TAG_HEIGHT + TAG_GAP) - TAG_GAP;
     let mut y = placed.top + (placed.height - total) / 2;
-    for (input, of) in inputs {
-        let (class, name, place) = tag(input, of);
+    for input in inputs {
+        let (class, name, place) = tag(input);
         let _ = write!(
             out,
             "<rect class=\"{class}\" x=\"{TAG_LEFT}\" y=\"{y}\" width=\"{TAG_WIDTH}\" \
@@ -292,12 +291,14 @@ fn tags(out: &mut String, placed: &Placed<'_>) {
     }
 }
 
-fn tag(input: Input, of: &RungInput) -> (&'static str, String, String) {
-    let name = shortened(of.name, 25);
-    match input {
-        Input::Password => ("tag secret", "password".to_owned(), "known to both ends".to_owned()),
-        Input::Nonce => ("tag", name, "random, drawn by the client".to_owned()),
-        _ => ("tag", name, of.place.as_ref().map(view::place).unwrap_or_default()),
+fn tag(input: &RungInput) -> (&'static str, String, String) {
+    let name = shortened(input.name, 25);
+    match input.origin {
+        InputOrigin::Password => {
+            ("tag secret", "password".to_owned(), "known to both ends".to_owned())
+        }
+        InputOrigin::Nonce => ("tag", name, "random, drawn by the client".to_owned()),
+        _ => ("tag", name, input.place.as_ref().map(view::place).unwrap_or_default()),
     }
 }
 

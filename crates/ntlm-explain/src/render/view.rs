@@ -5,9 +5,9 @@ use crate::carrier::{BareExchange, BareField};
 use crate::decoded::{Decoded, DecodedField};
 use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
-use crate::ladder::{Ladder, Place, Rung, RungInput, RungValue, hex};
+use crate::ladder::{InputOrigin, Ladder, Part, Place, Rung, RungInput, RungValue, hex};
 use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};
-use ntlm::keys::{Input, KeyName, SealingKeyRule};
+use ntlm::keys::SealingKeyRule;
 use ntlm::message::{
     AuthenticateMessage, ChallengeMessage, Message, MessageType, NegotiateMessage,
 };
@@ -338,7 +338,7 @@ pub(super) struct Step<'a> {
 pub(super) fn groups(ladder: &Ladder) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for rung in ladder.rungs() {
-        let title = title(rung.key);
+        let title = title(rung.part);
         match groups.last_mut() {
             Some(group) if group.title == title => match group.steps.last_mut() {
                 Some(step) if step.server.is_none() && differ_by_direction(step.rung, rung) => {
@@ -352,33 +352,29 @@ pub(super) fn groups(ladder: &Ladder) -> Vec<Group<'_>> {
     groups
 }
 
-const fn title(key: KeyName) -> &'static str {
-    match key {
-        KeyName::Lmowf | KeyName::NtowfV1 | KeyName::NtowfV2 => "secret",
-        KeyName::ResponseKeyNt | KeyName::ResponseKeyLm | KeyName::NtProofStr => "response",
-        KeyName::SessionBaseKey
-        | KeyName::KeyExchangeKey
-        | KeyName::RandomSessionKey
-        | KeyName::ExportedSessionKey
-        | KeyName::EncryptedRandomSessionKey => "session",
-        _ => "protection",
+const fn title(part: Part) -> &'static str {
+    match part {
+        Part::Secret => "secret",
+        Part::Response => "response",
+        Part::Session => "session",
+        Part::Protection => "protection",
+        Part::Smb => "SMB",
     }
 }
 
 fn differ_by_direction(client: &Rung, server: &Rung) -> bool {
     let is_pair = matches!(
-        (client.key, server.key),
-        (KeyName::ClientSigningKey, KeyName::ServerSigningKey)
-            | (KeyName::ClientSealingKey, KeyName::ServerSealingKey)
+        (client.json_name, server.json_name),
+        ("client_signing_key", "server_signing_key") | ("client_sealing_key", "server_sealing_key")
     );
-    let docs = client.rule.zip(server.rule).map(|(one, other)| (one.doc(), other.doc()));
-    is_pair && docs.is_some_and(|(one, other)| one.name == other.name)
+    let rules = client.rule.zip(server.rule);
+    is_pair && rules.is_some_and(|(one, other)| one.name == other.name)
 }
 
 impl Step<'_> {
     /// The formula; for a pair with both directions.
     pub(super) fn formula(&self) -> Option<String> {
-        let formula = self.rung.rule?.doc().formula;
+        let formula = self.rung.rule?.formula;
         let both = "client-to-server / server-to-client";
         Some(match self.server {
             Some(_) => formula.replace("client-to-server", both),
@@ -388,10 +384,15 @@ impl Step<'_> {
 
     /// The rule, its condition and its section.
     pub(super) fn rule(&self) -> Option<String> {
-        let doc = self.rung.rule?.doc();
+        let rule = self.rung.rule?;
         // A section is not parted from its document at the end of a line.
-        let section = doc.section.replace("MS-NLMP ", "MS-NLMP\u{a0}");
-        Some(format!("{}: {} · {section}", doc.name, doc.condition))
+        let section = ["MS-NLMP", "MS-SMB2", "MS-SMB", "MS-CIFS"].iter().fold(
+            rule.section.to_owned(),
+            |section, document| {
+                section.replace(&format!("{document} "), &format!("{document}\u{a0}"))
+            },
+        );
+        Some(format!("{}: {} · {section}", rule.name, rule.condition))
     }
 
     pub(super) fn rungs(&self) -> impl Iterator<Item = &Rung> {
@@ -406,18 +407,20 @@ impl Step<'_> {
 
 /// The key that this one simply is.
 pub(super) fn alias(rung: &Rung) -> Option<&'static str> {
-    let doc = rung.rule?.doc();
-    match doc.inputs {
-        [Input::Key(key)] if !doc.formula.contains(['(', '[']) => Some(key.name()),
+    let formula = rung.rule?.formula;
+    match rung.inputs.as_slice() {
+        [RungInput { name, origin: InputOrigin::Key, .. }] if !formula.contains(['(', '[']) => {
+            Some(name)
+        }
         _ => None,
     }
 }
 
 /// The inputs that are no keys of the ladder: bytes of messages, the password, random bytes.
-pub(super) fn outside_inputs(rung: &Rung) -> Vec<(Input, &RungInput)> {
-    let inputs = rung.rule.map(|rule| rule.doc().inputs).unwrap_or_default();
-    let pairs = inputs.iter().copied().zip(&rung.inputs);
-    pairs.filter(|(input, _)| !matches!(input, Input::Key(_) | Input::Constant(_))).collect()
+pub(super) fn outside_inputs(rung: &Rung) -> impl Iterator<Item = &RungInput> {
+    let is_outside =
+        |input: &&RungInput| !matches!(input.origin, InputOrigin::Key | InputOrigin::Constant);
+    rung.inputs.iter().filter(is_outside)
 }
 
 /// Why no key at all is known.
