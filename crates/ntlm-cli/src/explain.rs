@@ -7,7 +7,7 @@ use crate::report::{Json, Page, Picture, Report, Text};
 use crate::screen::{self, Output};
 use crate::{secrets, select};
 use ntlm_capture::{Capture, CaptureError, Limits};
-use ntlm_explain::{Explained, Known, explain, find_exchanges, render};
+use ntlm_explain::{Explained, Known, explain_capture, render};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -72,10 +72,10 @@ impl Run<'_> {
         let mut found_any = 0;
         let mut failure = None;
         let mut capture = Capture::new(input, Limits::default());
-        let result = find_exchanges(&mut capture, |found| {
+        let result = explain_capture(&mut capture, known, &mut |explained: Explained| {
             found_any += 1;
             if failure.is_none() {
-                failure = self.exchange(explain(found_any, found, known)).err();
+                failure = self.exchange(explained).err();
             }
             if failure.is_some() {
                 stop.stop();
@@ -100,7 +100,7 @@ impl Run<'_> {
         self.invalid |= explained.has_invalid();
         self.unchecked |= explained.has_unchecked();
         if self.args.redact_keys {
-            explained.keys.redact();
+            explained.redact_keys();
         }
         let text = self.report.exchange(&explained)?;
         if text.is_empty() { Ok(()) } else { self.output.write(&text) }

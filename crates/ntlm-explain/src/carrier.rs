@@ -221,6 +221,53 @@ pub enum Report {
     Loss(Loss),
 }
 
+/// Takes what a carrier reports. A closure that takes a [`Report`] is one.
+pub trait Listener {
+    /// Something that bears on an exchange.
+    fn report(&mut self, report: Report);
+
+    /// Whether packets are asked for whole. Their beginnings come in any case.
+    fn wants_whole_packets(&self) -> bool {
+        false
+    }
+
+    /// A packet of SMB, after what there was to report of it; an encrypted one before that.
+    /// Returns what it holds, if it is encrypted and can be opened.
+    fn packet(&mut self, _packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl<F: FnMut(Report)> Listener for F {
+    fn report(&mut self, report: Report) {
+        self(report);
+    }
+}
+
+/// A packet of SMB, or its beginning.
+#[derive(Clone, Copy, Debug)]
+pub struct SmbPacket<'a> {
+    /// Who sent it.
+    pub direction: Direction,
+    /// What there is of it, from the header on.
+    pub bytes: &'a [u8],
+    /// How long it is, in bytes.
+    pub length: usize,
+    /// The frame that completes it, or what there is of it.
+    pub origin: Origin,
+}
+
+impl SmbPacket<'_> {
+    /// The longest packet that is handed over whole: what the prefix of direct TCP can say.
+    pub const MAX_LENGTH: usize = 0x00ff_ffff;
+
+    /// Whether all of it is there.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.bytes.len() == self.length
+    }
+}
+
 impl Report {
     /// The same with the two ends of the flow in each other's place.
     fn flipped(mut self) -> Self {

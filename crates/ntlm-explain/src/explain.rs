@@ -28,17 +28,29 @@ pub struct Known<'a> {
     pub code_page: CodePage,
 }
 
-/// Explains one exchange.
+/// Explains one exchange, apart from what its carrier made of the keys.
 #[must_use]
 pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
+    with_keys(id, found, known).0
+}
+
+/// The same, and its keys or why there are none.
+pub(crate) fn with_keys(
+    id: u64,
+    found: FoundExchange,
+    known: Known<'_>,
+) -> (Explained, Result<KeySchedule, &'static str>) {
     let mut findings = Findings::default();
     let mut explained = skeleton(id, &found);
     for loss in &found.losses {
         findings.say(FindingCode::CaptureGap, describe_loss(loss));
     }
-    match &found.bare {
+    let keys = match &found.bare {
         Some(bare) => explain_bare(&found, bare, known, &mut explained, &mut findings),
         None => explain_messages(&found, known, &mut explained, &mut findings),
+    };
+    if let Err(why) = keys {
+        explained.keys = Ladder::unknown(why);
     }
     answer_not_seen(&found, &mut findings);
     inspect::version(&explained, &mut findings);
@@ -46,7 +58,7 @@ pub fn explain(id: u64, found: FoundExchange, known: Known<'_>) -> Explained {
     explained.findings = findings.into_sorted();
     explained.found = found;
     explained.code_page = known.code_page;
-    explained
+    (explained, keys)
 }
 
 fn explain_messages(
@@ -54,22 +66,23 @@ fn explain_messages(
     known: Known<'_>,
     explained: &mut Explained,
     findings: &mut Findings,
-) {
+) -> Result<KeySchedule, &'static str> {
     read_messages(found, known.code_page, explained, findings);
-    match found.challenge.as_ref().zip(found.authenticate.as_ref()) {
+    let keys = match found.challenge.as_ref().zip(found.authenticate.as_ref()) {
         None => {
             let missing = match (&found.challenge, &found.authenticate) {
                 (None, _) => "CHALLENGE_MESSAGE was not seen",
                 (_, _) => "AUTHENTICATE_MESSAGE was not seen",
             };
             findings.say(FindingCode::HalfExchange, half(found, missing));
-            explained.keys = Ladder::unknown(missing);
+            Err(missing)
         }
         Some((challenge, authenticate)) => {
-            explain_whole(found, challenge, authenticate, known, explained, findings);
+            explain_whole(found, challenge, authenticate, known, explained, findings)
         }
-    }
+    };
     negotiate_not_seen(found, explained, findings);
+    keys
 }
 
 fn skeleton(id: u64, found: &FoundExchange) -> Explained {
@@ -107,6 +120,7 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
         target_name: None,
         outcome,
         keys: Ladder::unknown("nothing was derived"),
+        smb: None,
         findings: Vec::new(),
         found: FoundExchange::empty(None, found.wrapping, None),
         negotiated: NegotiateFlags::empty(),
@@ -261,7 +275,7 @@ fn explain_bare(
     known: Known<'_>,
     explained: &mut Explained,
     findings: &mut Findings,
-) {
+) -> Result<KeySchedule, &'static str> {
     explained.mic = Verdict::Absent;
     if let Some((user, domain)) = subject::names(bare, known.code_page) {
         let workstation = String::new();
@@ -271,8 +285,7 @@ fn explain_bare(
     let Some(read) = Bare::new(bare, known.code_page) else {
         let missing = "the challenge in the response to SMB_COM_NEGOTIATE was not seen";
         findings.say(FindingCode::HalfExchange, half(found, missing));
-        explained.keys = Ladder::unknown(missing);
-        return;
+        return Err(missing);
     };
     let subject = Subject::Bare(read);
     let challenge = hex(&subject.responses().server_challenge);
@@ -280,14 +293,13 @@ fn explain_bare(
     explained.server_challenge = Some(challenge);
     explained.version = subject.apparent_version().map(NtlmVersion::name);
     read_client_target_info(&subject, explained);
-    match judge(&subject, known, explained, findings) {
-        Ok(keys) => {
-            explained.version = Some(keys.version().name());
-            explained.keys = Ladder::new(&keys, Some(&Places::Bare(bare)));
-        }
-        Err(why) => explained.keys = Ladder::unknown(why),
+    let keys = judge(&subject, known, explained, findings);
+    if let Ok(keys) = &keys {
+        explained.version = Some(keys.version().name());
+        explained.keys = Ladder::new(keys, Some(&Places::Bare(bare)));
     }
     inspect::lm_response(subject.apparent_version(), &bare.lm.bytes, &bare.nt.bytes, findings);
+    keys
 }
 
 /// What an NTLMv2 response says of target and channel.
@@ -311,17 +323,12 @@ fn explain_whole(
     known: Known<'_>,
     explained: &mut Explained,
     findings: &mut Findings,
-) {
+) -> Result<KeySchedule, &'static str> {
+    const UNREADABLE: &str = "the messages cannot be decoded";
     let negotiate = found.negotiate.as_ref().map(|seen| seen.bytes.as_slice());
     let decoded =
         Exchange::decode(negotiate, &challenge.bytes, &authenticate.bytes, known.code_page);
-    let exchange = match decoded {
-        Ok(exchange) => exchange,
-        Err(_) => {
-            explained.keys = Ladder::unknown("the messages cannot be decoded");
-            return;
-        }
-    };
+    let exchange = decoded.map_err(|_| UNREADABLE)?;
     explained.account = AccountNames {
         domain: exchange.domain().to_string(),
         user: exchange.user().to_string(),
@@ -347,7 +354,7 @@ fn explain_whole(
             .ok()
             .zip(AuthenticateMessage::decode_with_fields(&authenticate.bytes).ok())
     else {
-        return;
+        return Err(UNREADABLE);
     };
     let places = Places::Messages {
         challenge: &fields_challenge.1,
@@ -355,13 +362,7 @@ fn explain_whole(
         authenticate: &fields_authenticate.1,
         authenticate_frame: authenticate.origin.map(|origin| origin.frame),
     };
-    let keys = match judge(&subject, known, explained, findings) {
-        Ok(keys) => keys,
-        Err(why) => {
-            explained.keys = Ladder::unknown(why);
-            return;
-        }
-    };
+    let keys = judge(&subject, known, explained, findings)?;
     explained.version = Some(keys.version().name());
     explained.mic = exchange.check_mic(keys.exported_session_key()).into();
     if explained.mic == Verdict::Invalid {
@@ -370,6 +371,7 @@ fn explain_whole(
         findings.point(FindingCode::InvalidMic, "the MIC does not hold", at);
     }
     explained.keys = Ladder::new(&keys, Some(&places));
+    Ok(keys)
 }
 
 /// Finds the secret, checks the response, derives the keys; or says why there are none.

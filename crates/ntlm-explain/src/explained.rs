@@ -3,6 +3,7 @@
 use crate::assemble::{FoundExchange, Seen};
 use crate::finding::{At, Finding};
 use crate::ladder::Ladder;
+use crate::smb::SmbExplained;
 use ntlm::Check;
 use ntlm::flags::NegotiateFlags;
 use ntlm::message::MessageType;
@@ -49,6 +50,9 @@ pub struct Explained {
     pub outcome: Outcome,
     /// The ladder.
     pub keys: Ladder,
+    /// What SMB made of the keys. `None` with other carriers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smb: Option<Box<SmbExplained>>,
     /// What is worth saying.
     pub findings: Vec<Finding>,
     /// The messages, for display.
@@ -142,12 +146,23 @@ impl Explained {
         self.response == Verdict::Invalid
             || self.mic == Verdict::Invalid
             || self.channel_bindings == "mismatch"
+            || self.smb.as_ref().is_some_and(|smb| smb.has_invalid())
+    }
+
+    /// Replaces the value of every key by a mask of the same length.
+    pub fn redact_keys(&mut self) {
+        self.keys.redact();
+        if let Some(smb) = &mut self.smb {
+            smb.keys.redact();
+        }
     }
 
     /// Whether anything was left unchecked.
     #[must_use]
     pub fn has_unchecked(&self) -> bool {
-        self.response == Verdict::Unchecked || self.mic == Verdict::Unchecked
+        self.response == Verdict::Unchecked
+            || self.mic == Verdict::Unchecked
+            || self.smb.as_ref().is_some_and(|smb| smb.has_unchecked())
     }
 }
 

@@ -215,6 +215,26 @@ findings! {
     /// Only the ExportedSessionKey is known, not the account's secret.
     SessionKeyOnly "session-key-only" Info
         "Add the password or NT hash to have the response checked."
+    /// A signature of SMB does not hold, or is missing where there has to be one.
+    SmbSignatureInvalid "smb-signature-invalid" Error
+        "A message was changed on the way, or one end signs with another key or in another way: see which message it is and which key it was checked with."
+    /// An encrypted packet of SMB does not open with the key of its session and direction.
+    SmbDecryptionFailed "smb-decryption-failed" Error
+        "A packet was changed on the way, or one end encrypts with another key or nonce: see the cipher and the key."
+    /// Signatures or encrypted packets of SMB could not be checked.
+    SmbUnchecked "smb-unchecked" Info
+        "Give the account's secret, and capture the whole connection from its first packet on."
+    /// The keys of SMB cannot be derived, although the logon was accepted.
+    SmbKeysUnknown "smb-keys-unknown" Info
+        "Capture the whole connection from its first packet on: SMB 3.1.1 derives its keys from all messages before."
+    /// Neither signed nor encrypted: whoever stands between can change what an SMB session carries.
+    SmbNotProtected "smb-not-protected" Warning
+        "Require signing at one end, or encryption at the server."
+    /// SMB was spoken without its extended security: the responses stand alone, without MIC, key exchange and channel bindings.
+    SmbNoExtendedSecurity "smb-no-extended-security" Warning
+        "Turn SMB 1 off; or find out which end does not offer CAP_EXTENDED_SECURITY."
+    /// There were too many sessions at once to follow this one to its end.
+    SmbNotFollowed "smb-not-followed" Info "Cut the capture by address or port and explain the parts."
 }
 
 impl Serialize for FindingCode {

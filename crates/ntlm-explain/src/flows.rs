@@ -1,24 +1,78 @@
-//! From a capture to exchanges: one carrier and one assembler for each flow.
+//! From a capture to exchanges: for each flow a carrier, an assembler, and where it is SMB an
+//! observer of its sessions.
 
 use crate::assemble::{Assembler, FoundExchange};
-use crate::carrier::FlowReader;
-use ntlm_capture::{Capture, CaptureError, EndReason, Event, FlowId, FlowStarted};
+use crate::carrier::{Carrier, FlowReader, Listener, Report, SmbPacket, Wrapping};
+use crate::explain::{Known, with_keys};
+use crate::explained::Explained;
+use crate::inspect;
+use crate::queue::Queue;
+use crate::smb::{self, Logon};
+use ntlm_capture::{
+    Capture, CaptureError, Direction, EndReason, Endpoints, Event, FlowId, FlowStarted, Origin,
+};
 use std::io::{self, Read};
+
+/// Takes what is found in a capture. A closure that takes an [`Explained`] is one.
+pub trait Sink {
+    /// An exchange, once it is over, and with SMB its session. They come in the order of their
+    /// logons, but for captures with more than a thousand sessions at once.
+    fn exchange(&mut self, explained: Explained);
+
+    /// Whether [`smb_message`](Self::smb_message) is to be called.
+    fn wants_smb_messages(&self) -> bool {
+        false
+    }
+
+    /// A packet of SMB in clear: as it was sent, or what was encrypted.
+    fn smb_message(&mut self, _message: &SmbMessage<'_>) {}
+}
+
+impl<F: FnMut(Explained)> Sink for F {
+    fn exchange(&mut self, explained: Explained) {
+        self(explained);
+    }
+}
+
+/// A packet of SMB in clear.
+#[derive(Clone, Copy, Debug)]
+pub struct SmbMessage<'a> {
+    /// Which connection it went over.
+    pub flow: FlowId,
+    /// Both ends of it.
+    pub endpoints: Endpoints,
+    /// Who sent it.
+    pub direction: Direction,
+    /// The frame that completes it.
+    pub origin: Origin,
+    /// The message or compound, without the prefix of the transport.
+    pub bytes: &'a [u8],
+    /// Whether it was encrypted.
+    pub was_encrypted: bool,
+}
 
 /// Reads a capture to its end and hands over each exchange once it is over.
 ///
 /// # Errors
 ///
 /// The capture is damaged. What was found before the damage has been handed over.
-pub fn find_exchanges<F, R>(
+pub fn explain_capture<F, R>(
     capture: &mut Capture<F, R>,
-    mut done: impl FnMut(FoundExchange),
+    known: Known<'_>,
+    sink: &mut dyn Sink,
 ) -> Result<(), CaptureError>
 where
     F: Iterator<Item = io::Result<R>>,
     R: Read,
 {
     let mut flows = Flows::default();
+    let mut exchanges = Exchanges {
+        known,
+        count: 0,
+        queue: Queue::default(),
+        sessions: smb::Sessions::default(),
+        sink,
+    };
     let mut damage = Ok(());
     loop {
         match capture.next_event() {
@@ -27,25 +81,74 @@ where
             Err(error) => damage = damage.and(Err(error)),
             Ok(Some(Event::FlowStarted(started))) => flows.start(started),
             Ok(Some(Event::Data(data))) => {
-                if let Some(Flow { reader, assembler, .. }) = flows.get_mut(data.flow) {
-                    reader.data(&data, &mut |report| assembler.report(report, &mut done));
+                if let Some(flow) = flows.get_mut(data.flow) {
+                    flow.with(&mut exchanges, |reader, listener| reader.data(&data, listener));
                 }
             }
             Ok(Some(Event::Gap(gap))) => {
-                if let Some(Flow { reader, assembler, .. }) = flows.get_mut(gap.flow) {
-                    reader.gap(&gap, &mut |report| assembler.report(report, &mut done));
+                if let Some(flow) = flows.get_mut(gap.flow) {
+                    flow.smb.gap();
+                    flow.with(&mut exchanges, |reader, listener| reader.gap(&gap, listener));
                 }
             }
             Ok(Some(Event::FlowEnded(ended))) => {
                 if let Some(flow) = flows.take(ended.flow) {
-                    flow.end(ended.reason, &mut done);
+                    flow.end(ended.reason, &mut exchanges);
                 }
             }
             Ok(Some(_)) => {}
         }
     }
-    flows.end(&mut done);
+    flows.end(&mut exchanges);
+    exchanges.queue.end(|explained| exchanges.sink.exchange(explained));
     damage
+}
+
+/// The exchanges of the whole capture.
+struct Exchanges<'a> {
+    known: Known<'a>,
+    count: u64,
+    queue: Queue,
+    sessions: smb::Sessions,
+    sink: &'a mut dyn Sink,
+}
+
+impl Exchanges<'_> {
+    /// An exchange is over; with SMB, its session may have begun.
+    fn found(&mut self, found: FoundExchange, connection: &mut smb::Connection) {
+        self.count += 1;
+        let carrier = found.carrier;
+        let session = found.session;
+        let is_bare = found.wrapping == Wrapping::Bare;
+        let bare = found.bare.as_ref().map(|bare| (bare.lm.bytes.clone(), bare.nt.bytes.clone()));
+        let (mut explained, keys) = with_keys(self.count, found, self.known);
+        match carrier {
+            Some(Carrier::Smb1 | Carrier::Smb2) if explained.outcome.result == "accepted" => {
+                let logon = Logon {
+                    ticket: explained.id,
+                    session,
+                    bare,
+                    is_anonymous: explained.version == Some("anonymous"),
+                    unknown: keys.as_ref().err().copied().unwrap_or("no logon was seen"),
+                    keys: keys.ok(),
+                };
+                self.queue.wait(explained);
+                connection.accept(logon, &mut self.sessions);
+            }
+            Some(Carrier::Smb1 | Carrier::Smb2) => {
+                let smb = connection.about(carrier == Some(Carrier::Smb1), is_bare);
+                inspect::smb(&smb, &mut explained.findings);
+                explained.smb = Some(Box::new(smb));
+                self.queue.ready(explained);
+            }
+            _ => self.queue.ready(explained),
+        }
+    }
+
+    fn settle(&mut self, ended: impl Iterator<Item = smb::Ended>) {
+        ended.for_each(|ended| self.queue.finish(ended));
+        self.queue.drain(|explained| self.sink.exchange(explained));
+    }
 }
 
 /// The flows that are under way, by their slot, which is a small number.
@@ -54,8 +157,10 @@ struct Flows(Vec<Option<Box<Flow>>>);
 
 struct Flow {
     id: FlowId,
+    endpoints: Endpoints,
     reader: FlowReader,
     assembler: Assembler,
+    smb: smb::Connection,
 }
 
 impl Flows {
@@ -67,8 +172,10 @@ impl Flows {
         if let Some(place) = self.0.get_mut(slot) {
             *place = Some(Box::new(Flow {
                 id: started.flow,
+                endpoints: started.endpoints,
                 reader: FlowReader::default(),
                 assembler: Assembler::new(started.endpoints),
+                smb: smb::Connection::default(),
             }));
         }
     }
@@ -83,18 +190,67 @@ impl Flows {
     }
 
     /// The capture is over before they are.
-    fn end(self, done: &mut impl FnMut(FoundExchange)) {
+    fn end(self, exchanges: &mut Exchanges<'_>) {
         let mut rest: Vec<_> = self.0.into_iter().flatten().collect();
         rest.sort_by_key(|flow| flow.id);
-        rest.into_iter().for_each(|flow| flow.end(EndReason::CaptureEnded, done));
+        rest.into_iter().for_each(|flow| flow.end(EndReason::CaptureEnded, exchanges));
     }
 }
 
 impl Flow {
-    fn end(mut self, reason: EndReason, done: &mut impl FnMut(FoundExchange)) {
-        let assembler = &mut self.assembler;
-        self.reader.end(&mut |report| assembler.report(report, done));
-        self.assembler.end(reason, done);
+    /// Lets the carrier read on, and takes what it reports.
+    fn with(
+        &mut self,
+        exchanges: &mut Exchanges<'_>,
+        read: impl FnOnce(&mut FlowReader, &mut FlowListener<'_, '_>),
+    ) {
+        let Self { id, endpoints, reader, assembler, smb } = self;
+        let (flow, endpoints) = (*id, *endpoints);
+        read(reader, &mut FlowListener { flow, endpoints, assembler, smb, exchanges });
+        exchanges.settle(smb.take_ended());
+    }
+
+    fn end(mut self, reason: EndReason, exchanges: &mut Exchanges<'_>) {
+        self.with(exchanges, |reader, listener| reader.end(listener));
+        let Self { assembler, smb, .. } = &mut self;
+        assembler.end(reason, &mut |found| exchanges.found(found, smb));
+        exchanges.settle(smb.end());
+    }
+}
+
+/// What listens to the carrier of one flow.
+struct FlowListener<'f, 'k> {
+    flow: FlowId,
+    endpoints: Endpoints,
+    assembler: &'f mut Assembler,
+    smb: &'f mut smb::Connection,
+    exchanges: &'f mut Exchanges<'k>,
+}
+
+impl Listener for FlowListener<'_, '_> {
+    fn report(&mut self, report: Report) {
+        let Self { assembler, smb, exchanges, .. } = self;
+        assembler.report(report, &mut |found| exchanges.found(found, smb));
+    }
+
+    fn wants_whole_packets(&self) -> bool {
+        self.smb.wants_whole_packets() || self.exchanges.sink.wants_smb_messages()
+    }
+
+    fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
+        let inside = self.smb.packet(packet, &mut self.exchanges.sessions);
+        let sink = &mut self.exchanges.sink;
+        if sink.wants_smb_messages() && packet.is_whole() {
+            sink.smb_message(&SmbMessage {
+                flow: self.flow,
+                endpoints: self.endpoints,
+                direction: packet.direction,
+                origin: packet.origin,
+                bytes: inside.as_deref().unwrap_or(packet.bytes),
+                was_encrypted: inside.is_some(),
+            });
+        }
+        inside
     }
 }
 

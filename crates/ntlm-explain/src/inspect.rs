@@ -4,7 +4,8 @@
 
 use crate::assemble::FoundExchange;
 use crate::explained::{Explained, Verdict, account_text, at, names};
-use crate::finding::{At, FindingCode, Findings};
+use crate::finding::{At, Finding, FindingCode, Findings};
+use crate::smb::{Decrypted, Signatures, SmbExplained};
 use ntlm::Exchange;
 use ntlm::flags::NegotiateFlags;
 use ntlm::keys::{NtlmVersion, SealingKeyRule};
@@ -246,6 +247,47 @@ pub(crate) fn answer(explained: &Explained, findings: &mut Findings) {
         }
         _ => {}
     }
+}
+
+/// What SMB made of the keys. What matters most stays first.
+pub(crate) fn smb(smb: &SmbExplained, findings: &mut Vec<Finding>) {
+    let mut say = |code: FindingCode, text: String| findings.push(Finding::new(code, text));
+    let list = |kind: &str, count: u64| {
+        let shown: Vec<String> = smb
+            .failures
+            .iter()
+            .take(3)
+            .map(|failure| format!("frame {}: {}", failure.frame, failure.message))
+            .collect();
+        format!("{count} {kind}; {}", shown.join("; "))
+    };
+    let Signatures { valid, invalid, unsigned, .. } = smb.signatures;
+    if invalid > 0 {
+        say(FindingCode::SmbSignatureInvalid, list("signatures do not hold", invalid));
+    }
+    if smb.decrypted.failed > 0 {
+        let text = list("encrypted packets do not open", smb.decrypted.failed);
+        say(FindingCode::SmbDecryptionFailed, text);
+    }
+    if let Some(why) = smb.unknown {
+        say(FindingCode::SmbKeysUnknown, format!("SMB's keys are not known: {why}"));
+    }
+    if !smb.unchecked.is_empty() {
+        let parts = smb.unchecked.iter().map(|(why, count)| format!("{count}: {}", why.text()));
+        let parts: Vec<String> = parts.collect();
+        let text = format!("signatures or packets left unchecked, {}", parts.join("; "));
+        say(FindingCode::SmbUnchecked, text);
+    }
+    // The last response of session setup is always signed.
+    if unsigned > 0 && valid + invalid <= 1 && smb.decrypted == Decrypted::default() {
+        let text = format!("{unsigned} messages are neither signed nor encrypted");
+        say(FindingCode::SmbNotProtected, text);
+    }
+    if !smb.smb_extended_security {
+        let text = "session setup without SMB's extended security";
+        say(FindingCode::SmbNoExtendedSecurity, text.to_owned());
+    }
+    findings.sort_by_key(|finding| core::cmp::Reverse(finding.severity));
 }
 
 /// A status with what it means.

@@ -149,6 +149,20 @@ impl Ladder {
         Self { rungs: steps.map(Rung::of_smb).collect(), is_redacted: false }
     }
 
+    /// The keys of SMB of which nothing is known, for one reason.
+    #[must_use]
+    pub fn of_smb_unknown(keys: &[smb::KeyName], why: &str) -> Self {
+        let rung = |key: &smb::KeyName| Rung {
+            name: key.name(),
+            json_name: key.json_name(),
+            part: Part::Smb,
+            rule: None,
+            inputs: Vec::new(),
+            value: RungValue::Unknown(why.to_owned()),
+        };
+        Self { rungs: keys.iter().map(rung).collect(), is_redacted: false }
+    }
+
     /// A ladder of which nothing is known, for one reason.
     #[must_use]
     pub fn unknown(why: &str) -> Self {

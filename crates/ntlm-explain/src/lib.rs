@@ -1,14 +1,14 @@
 //! NTLM exchanges found in traffic and explained.
 //!
-//! [`find_exchanges`] reads a capture and brings the three messages of each logon together;
-//! [`explain`] says what holds under the account's secret and derives every key, with the rule that
-//! chose it and the bytes it came from. Bytes in, values out: this crate opens nothing and prints
-//! nothing.
+//! [`explain_capture`] reads a capture, brings the three messages of each logon together, says what
+//! holds under the account's secret and derives every key, with the rule that chose it and the bytes
+//! it came from; with SMB it goes on to the last signature and the last encrypted packet. Bytes in,
+//! values out: this crate opens nothing and prints nothing.
 //!
 //! ```
 //! use ntlm_accounts::{Accounts, Format};
 //! use ntlm_capture::{Capture, Limits};
-//! use ntlm_explain::{Known, Verdict, explain, find_exchanges};
+//! use ntlm_explain::{Explained, Known, Verdict, explain_capture};
 //! use ntlm::text::CodePage;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,17 +18,21 @@
 //! let known = Known { accounts: &accounts, code_page: CodePage::Cp850 };
 //!
 //! let mut found = Vec::new();
-//! find_exchanges(&mut Capture::new(&file[..], Limits::default()), |exchange| found.push(exchange))?;
-//! let explained = explain(1, found.remove(0), known);
+//! let mut capture = Capture::new(&file[..], Limits::default());
+//! explain_capture(&mut capture, known, &mut |explained: Explained| found.push(explained))?;
+//! let explained = found.remove(0);
 //! assert_eq!(explained.response, Verdict::Valid);
 //! assert_eq!(explained.mic, Verdict::Valid);
+//! let smb = explained.smb.ok_or("this is SMB")?;
+//! assert_eq!((smb.dialect.as_deref(), smb.signatures.invalid), (Some("3.1.1"), 0));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! From the bottom up: `carrier` finds tokens in a flow, `assemble` pairs them, `flows` joins both
-//! to a capture; `inspect` looks for what is weak or odd; `ladder` and
-//! `finding` are what `explain` makes of an exchange; `render` draws it.
+//! From the bottom up: `ladder` and `finding` are what an exchange is explained with; `carrier` finds
+//! tokens in a flow, `assemble` pairs them, `inspect` looks for what is weak or odd, `explain` says
+//! what an exchange comes to, [`smb`] follows the session that it begins; `flows` joins all of these
+//! to a capture; `render` draws it.
 
 mod assemble;
 pub mod carrier;
@@ -40,7 +44,9 @@ mod finding;
 mod flows;
 mod inspect;
 mod ladder;
+mod queue;
 pub mod render;
+pub mod smb;
 mod subject;
 mod token;
 
@@ -49,7 +55,7 @@ pub use decoded::{Decoded, DecodedField, DecodedFlag};
 pub use explain::{Known, explain};
 pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
-pub use flows::find_exchanges;
+pub use flows::{Sink, SmbMessage, explain_capture};
 pub use ladder::{
     InputOrigin, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
 };

@@ -10,7 +10,7 @@
 use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, EndReason, Event, Limits};
-use ntlm_explain::{Known, explain, find_exchanges};
+use ntlm_explain::{Explained, Known, explain_capture};
 use ntlm_traffic::container::{self, Layout};
 use ntlm_traffic::{Perturbation, pcap, perturb};
 use serde_json::Value;
@@ -264,15 +264,14 @@ fn exchanges(file: &[u8], accounts: &Accounts) -> Vec<Value> {
     let known = Known { accounts, code_page: CodePage::Cp850 };
     let mut found = Vec::new();
     let mut capture = Capture::new(file, Limits::default());
-    find_exchanges(&mut capture, |exchange| found.push(exchange)).unwrap();
-    let explained = found.into_iter().map(|exchange| {
-        let mut value = serde_json::to_value(explain(0, exchange, known)).unwrap();
+    explain_capture(&mut capture, known, &mut |explained: Explained| {
+        let mut value = serde_json::to_value(explained).unwrap();
         forget_frames(&mut value);
-        value
-    });
-    let mut explained: Vec<Value> = explained.collect();
-    explained.sort_by_cached_key(Value::to_string);
-    explained
+        found.push(value);
+    })
+    .unwrap();
+    found.sort_by_cached_key(Value::to_string);
+    found
 }
 
 fn forget_frames(value: &mut Value) {

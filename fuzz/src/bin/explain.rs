@@ -4,7 +4,7 @@
 use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
-use ntlm_explain::{Known, explain, find_exchanges, render};
+use ntlm_explain::{Explained, Known, explain_capture, render};
 use std::sync::LazyLock;
 
 /// The accounts of the seeds, so that they are explained down to the last key.
@@ -17,13 +17,10 @@ static ACCOUNTS: LazyLock<Accounts> = LazyLock::new(|| {
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let known = Known { accounts: &ACCOUNTS, code_page: CodePage::Cp850 };
-    let mut id = 0;
     let mut capture = Capture::new(data, Limits::default());
-    let _ = find_exchanges(&mut capture, |found| {
-        id += 1;
-        let mut explained = explain(id, found, known);
+    let _ = explain_capture(&mut capture, known, &mut |mut explained: Explained| {
         let _ = render::exchange(&explained, render::Layout::new(80));
-        explained.keys.redact();
+        explained.redact_keys();
         serde_json::to_string(&explained).expect("it becomes JSON");
     });
 });

@@ -4,7 +4,7 @@
 use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
-use ntlm_explain::{Explained, Known, Verdict, explain, find_exchanges};
+use ntlm_explain::{Explained, Known, Verdict, explain_capture};
 use ntlm_traffic::generate::{Generate, PASSWORD, Summary, user};
 use ntlm_traffic::{Perturbation, check, generate, pcap, perturb};
 use serde_json::json;
@@ -63,9 +63,10 @@ fn explained(file: &[u8], summary: &Summary) -> Vec<Explained> {
     accounts.add("generated", &lines.join("\n"), Format::UserFile).unwrap();
     let known = Known { accounts: &accounts, code_page: CodePage::Cp437 };
     let mut found = Vec::new();
-    find_exchanges(&mut Capture::new(file, Limits::default()), |exchange| found.push(exchange))
+    let mut capture = Capture::new(file, Limits::default());
+    explain_capture(&mut capture, known, &mut |explained: Explained| found.push(explained))
         .unwrap();
-    (1..).zip(found).map(|(id, exchange)| explain(id, exchange, known)).collect()
+    found
 }
 
 fn problems(summary: &Summary, explained: &[Explained]) -> Vec<String> {

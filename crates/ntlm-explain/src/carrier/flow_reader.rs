@@ -1,9 +1,9 @@
 //! Reads one flow: tells its protocol by the first bytes, and follows both directions.
 
-use super::Report;
 use super::classify::classify;
 use super::protocol::Protocol;
 use super::stream::{Context, Stream};
+use super::{Listener, Report, SmbPacket};
 use ntlm_capture::{Data, Direction, Gap};
 
 /// The carrier of one flow, whatever it is.
@@ -35,7 +35,7 @@ impl Default for FlowReader {
 
 impl FlowReader {
     /// Takes the next bytes of a direction.
-    pub fn data(&mut self, data: &Data<'_>, report: &mut dyn FnMut(Report)) {
+    pub fn data(&mut self, data: &Data<'_>, listener: &mut dyn Listener) {
         if self.protocol.as_ref().is_some_and(|protocol| protocol.is_over()) {
             self.protocol = None;
             self.to_server.forget_step();
@@ -44,18 +44,18 @@ impl FlowReader {
         if self.protocol.is_none() && !self.judge(data) {
             return;
         }
-        self.with(data.direction, report, |stream, context| stream.data(data, context));
+        self.with(data.direction, listener, |stream, context| stream.data(data, context));
     }
 
     /// Bytes are missing: what was begun cannot be finished.
-    pub fn gap(&mut self, gap: &Gap, report: &mut dyn FnMut(Report)) {
-        self.with(gap.direction, report, |stream, context| stream.gap(gap, context));
+    pub fn gap(&mut self, gap: &Gap, listener: &mut dyn Listener) {
+        self.with(gap.direction, listener, |stream, context| stream.gap(gap, context));
     }
 
     /// The flow is over.
-    pub fn end(&mut self, report: &mut dyn FnMut(Report)) {
+    pub fn end(&mut self, listener: &mut dyn Listener) {
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            self.with(direction, report, Stream::end);
+            self.with(direction, listener, Stream::end);
         }
     }
 
@@ -99,7 +99,7 @@ impl FlowReader {
     fn with(
         &mut self,
         direction: Direction,
-        report: &mut dyn FnMut(Report),
+        listener: &mut dyn Listener,
         act: impl FnOnce(&mut Stream, &mut Context<'_>),
     ) {
         let stream = match direction {
@@ -108,10 +108,28 @@ impl FlowReader {
         };
         let (protocol, conversations) = (self.protocol.as_deref_mut(), &mut self.conversations);
         if self.flipped {
-            let report = &mut |told: Report| report(told.flipped());
-            act(stream, &mut Context { protocol, conversations, report });
+            let listener = &mut Flipped(listener);
+            act(stream, &mut Context { protocol, conversations, listener });
         } else {
-            act(stream, &mut Context { protocol, conversations, report });
+            act(stream, &mut Context { protocol, conversations, listener });
         }
+    }
+}
+
+/// Hears everything with the two ends in each other's place.
+struct Flipped<'a>(&'a mut dyn Listener);
+
+impl Listener for Flipped<'_> {
+    fn report(&mut self, report: Report) {
+        self.0.report(report.flipped());
+    }
+
+    fn wants_whole_packets(&self) -> bool {
+        self.0.wants_whole_packets()
+    }
+
+    fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
+        let direction = packet.direction.opposite();
+        self.0.packet(&SmbPacket { direction, ..*packet })
     }
 }

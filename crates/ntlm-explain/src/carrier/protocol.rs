@@ -2,7 +2,9 @@
 
 use super::bytes::wide;
 use super::spnego::{self, Content};
-use super::{Answer, BareExchange, BareSighting, Carrier, Report, Said, Sighting, Wrapping};
+use super::{
+    Answer, BareExchange, BareSighting, Carrier, Listener, Report, Said, Sighting, Wrapping,
+};
 use ntlm_capture::{Direction, Origin, StreamOrigins};
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -43,6 +45,8 @@ pub(super) enum Extent {
     More,
     /// So many bytes, of which the first `wanted` are to be read; the rest is only searched.
     Message { length: u64, wanted: usize },
+    /// The same, but whoever listens may want all of it. What is left of ciphertext is not searched.
+    Packet { length: usize, wanted: usize, is_ciphertext: bool },
     /// So many bytes that nobody reads; unless they are ciphertext, they are searched.
     Skip { length: u64, searched: bool },
     /// This is no message of the protocol.
@@ -53,6 +57,15 @@ impl Extent {
     /// A message of which `wanted` bytes are to be read, at most all.
     pub(super) fn new(length: usize, wanted: usize) -> Self {
         Self::Message { length: wide(length), wanted: wanted.min(length) }
+    }
+
+    #[cfg(test)]
+    fn message(self) -> (u64, usize) {
+        match self {
+            Self::Message { length, wanted } => (length, wanted),
+            Self::Packet { length, wanted, .. } => (wide(length), wanted),
+            _ => (0, 0),
+        }
     }
 }
 
@@ -81,7 +94,7 @@ impl Message<'_> {
 
 /// Takes what a carrier reports of one message.
 pub(super) struct Out<'a> {
-    pub(super) report: &'a mut dyn FnMut(Report),
+    pub(super) listener: &'a mut dyn Listener,
     /// Parts of the message that the search is not to look at again.
     pub(super) claimed: &'a mut Vec<Range<usize>>,
     /// The number of the last conversation of this flow.
@@ -137,7 +150,7 @@ impl Out<'_> {
         let Some(origin) = message.origin(end) else { return };
         let direction = message.direction;
         let Carried { carrier, conversation, session } = carried;
-        (self.report)(Report::Token(Sighting {
+        self.listener.report(Report::Token(Sighting {
             carrier,
             wrapping,
             conversation,
@@ -151,14 +164,18 @@ impl Out<'_> {
     /// Responses without a token.
     pub(super) fn bare(&mut self, message: &Message<'_>, conversation: u64, bare: BareExchange) {
         let direction = message.direction;
-        (self.report)(Report::Bare(Box::new(BareSighting { direction, conversation, bare })));
+        self.listener.report(Report::Bare(Box::new(BareSighting {
+            direction,
+            conversation,
+            bare,
+        })));
     }
 
     /// What the server says to a logon.
     pub(super) fn answer(&mut self, message: &Message<'_>, answer: Verdict) {
         let Some(origin) = message.last_origin() else { return };
         let Verdict { conversation, said, status } = answer;
-        (self.report)(Report::Answer(Answer { conversation, said, status, origin }));
+        self.listener.report(Report::Answer(Answer { conversation, said, status, origin }));
     }
 }
 
@@ -246,14 +263,16 @@ pub(super) mod driver {
             origins.read(0, bytes.len(), Origin { file: 0, frame, time: None });
             let mut at = 0;
             while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-                match protocol.extent(*direction, rest) {
-                    Extent::Message { length, wanted } => {
+                let extent = protocol.extent(*direction, rest);
+                match extent {
+                    Extent::Message { .. } | Extent::Packet { .. } => {
+                        let (length, wanted) = extent.message();
                         let Some(part) = rest.get(..wanted) else { break };
                         let (direction, start) = (*direction, wide(at));
                         let message = Message { direction, bytes: part, start, origins: &origins };
                         let mut report = |told| reports.push(told);
                         let mut out = Out {
-                            report: &mut report,
+                            listener: &mut report,
                             claimed: &mut claimed,
                             conversations: &mut conversations,
                         };

@@ -1,14 +1,15 @@
 //! SMB of all versions on one connection: whichever message comes is told by its first four bytes
 //! (MS-SMB2 2.2.1, 2.2.41, 2.2.42).
 
-use super::Carrier;
 use super::bytes::wide;
 use super::netbios::{self, Packet};
 use super::protocol::{Extent, Message, Out, Protocol};
 use super::smb1::{self, Smb1};
 use super::smb2::{self, Smb2};
+use super::{Carrier, SmbPacket};
 use memchr::memmem;
 use ntlm_capture::Direction;
+use ntlm_smb::smb2::TransformHeader;
 
 /// One connection.
 #[derive(Debug, Default)]
@@ -57,29 +58,46 @@ impl Protocol for Smb {
         let message = bytes.get(netbios::HEADER..).unwrap_or_default();
         let wanted = match mark {
             _ if length < SHORTEST => return Extent::Lost,
-            ENCRYPTED => {
-                let length = wide(netbios::HEADER + length);
-                return Extent::Skip { length, searched: false };
-            }
+            ENCRYPTED => Some(TransformHeader::LENGTH),
             COMPRESSED => Some(0),
             smb1::MAGIC => self.smb1.wanted(message, length),
             smb2::MAGIC => self.smb2.wanted(message, length),
             _ => return Extent::Lost,
         };
         match wanted {
-            Some(wanted) => Extent::new(netbios::HEADER + length, netbios::HEADER + wanted),
+            Some(wanted) => Extent::Packet {
+                length: netbios::HEADER + length,
+                wanted: netbios::HEADER + wanted.min(length),
+                is_ciphertext: mark == ENCRYPTED,
+            },
             None => Extent::More,
         }
     }
 
     fn message(&mut self, message: &Message<'_>, out: &mut Out<'_>) {
         let body = message.bytes.get(netbios::HEADER..).unwrap_or_default();
+        let length = match netbios::packet(message.bytes) {
+            Some(Packet::Message(length)) if length > 0 => length,
+            _ => return,
+        };
+        let packet =
+            |origin| SmbPacket { direction: message.direction, bytes: body, length, origin };
+        let packet = message.last_origin().map(packet);
+        if body.starts_with(ENCRYPTED) {
+            self.is_smb2 = true;
+            out.claim(0..message.bytes.len());
+            if let Some(inside) = packet.and_then(|packet| out.listener.packet(&packet)) {
+                self.inside(&inside, message, out);
+            }
+            return;
+        }
         if body.starts_with(smb2::MAGIC) {
             self.is_smb2 = true;
             self.smb2.packet(message, netbios::HEADER, out);
         } else if body.starts_with(smb1::MAGIC) {
             self.smb1.message(message, netbios::HEADER, out);
         }
+        packet.map(|packet| out.listener.packet(&packet));
     }
 
     fn resume(&self, _: Direction, bytes: &[u8]) -> Option<usize> {
@@ -91,6 +109,19 @@ impl Protocol for Smb {
     fn gap(&mut self, _: Direction) {
         self.smb2.gap();
         self.smb1.gap();
+    }
+}
+
+impl Smb {
+    /// Reads what was encrypted.
+    fn inside(&mut self, inside: &[u8], message: &Message<'_>, out: &mut Out<'_>) {
+        let before = wide(netbios::HEADER + TransformHeader::LENGTH);
+        let start = message.start.saturating_add(before);
+        let inner = Message { bytes: inside, start, ..*message };
+        let mut claimed = Vec::new();
+        let Out { listener, conversations, .. } = out;
+        let out = &mut Out { listener: &mut **listener, claimed: &mut claimed, conversations };
+        self.smb2.packet(&inner, 0, out);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::bytes::wide;
 use super::protocol::{Extent, Message, Origins, Out, Protocol};
 use super::search::{Found, Patterns, Search};
-use super::{Carrier, Loss, LossKind, MAX_TOKEN, Report, Sighting};
+use super::{Carrier, Listener, Loss, LossKind, MAX_TOKEN, Report, Sighting, SmbPacket};
 use ntlm_capture::{Data, Direction, Gap, Origin};
 
 /// One direction of a flow.
@@ -30,11 +30,14 @@ pub(super) struct Stream {
 /// More than this is not held for a message to become whole.
 const MAX_HELD: usize = MAX_TOKEN / 2 * 3;
 
+/// With the prefix of the transport.
+const MAX_PACKET: usize = SmbPacket::MAX_LENGTH + 4;
+
 /// What every call needs besides the stream.
 pub(super) struct Context<'a> {
     pub(super) protocol: Option<&'a mut (dyn Protocol + 'static)>,
     pub(super) conversations: &'a mut u64,
-    pub(super) report: &'a mut dyn FnMut(Report),
+    pub(super) listener: &'a mut dyn Listener,
 }
 
 impl Stream {
@@ -109,7 +112,7 @@ impl Stream {
             self.flush(context);
             let kind = LossKind::Missing { bytes: gap.length, cause: gap.cause };
             let loss = Loss { direction: self.direction, kind, origin: gap.origin };
-            (context.report)(Report::Loss(loss));
+            context.listener.report(Report::Loss(loss));
         }
         self.finish_search(context);
         if unwanted {
@@ -204,6 +207,11 @@ impl Stream {
             Extent::Message { length, wanted } if wanted > 0 && wanted <= MAX_HELD => {
                 (length, wanted)
             }
+            Extent::Packet { length, wanted, is_ciphertext } if wanted > 0 => {
+                self.search_skipped = !is_ciphertext;
+                let whole = context.listener.wants_whole_packets() && length <= MAX_PACKET;
+                (wide(length), if whole { length } else { wanted })
+            }
             _ => return Next::Lost,
         };
         let Some(part) = rest.get(..wanted) else { return Next::Wait };
@@ -213,7 +221,7 @@ impl Stream {
         let message =
             Message { direction: self.direction, bytes: part, start, origins: &self.origins };
         let mut out = Out {
-            report: context.report,
+            listener: context.listener,
             claimed: &mut claimed,
             conversations: context.conversations,
         };
@@ -254,7 +262,7 @@ impl Stream {
         let (direction, origins) = (self.direction, &self.origins);
         let last = self.last;
         self.search.run(bytes, offset, patterns, &mut |found| {
-            tell(found, direction, carrier, origins, last, context.report);
+            tell(found, direction, carrier, origins, last, context.listener);
         });
     }
 
@@ -263,7 +271,7 @@ impl Stream {
         let (direction, origins) = (self.direction, &self.origins);
         let last = self.last;
         self.search.finish(&mut |found| {
-            tell(found, direction, carrier, origins, last, context.report);
+            tell(found, direction, carrier, origins, last, context.listener);
         });
     }
 
@@ -285,7 +293,7 @@ fn tell(
     carrier: Carrier,
     origins: &Origins,
     last: Option<Origin>,
-    report: &mut dyn FnMut(Report),
+    listener: &mut dyn Listener,
 ) {
     match found {
         Found::Token { bytes, wrapping, after_scheme, last: at } => {
@@ -294,7 +302,7 @@ fn tell(
                 Carrier::Stream if after_scheme => Carrier::Http,
                 carrier => carrier,
             };
-            report(Report::Token(Sighting {
+            listener.report(Report::Token(Sighting {
                 carrier,
                 wrapping,
                 conversation: 0,
@@ -306,7 +314,7 @@ fn tell(
         }
         Found::Incomplete { at } => {
             if let Some(origin) = origins.at(at).or(last) {
-                report(Report::Loss(Loss { direction, kind: LossKind::CutOff, origin }));
+                listener.report(Report::Loss(Loss { direction, kind: LossKind::CutOff, origin }));
             }
         }
     }

@@ -3,7 +3,7 @@
 use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
-use ntlm_explain::{Explained, Known, explain, find_exchanges};
+use ntlm_explain::{Explained, Known, explain_capture};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,8 @@ pub(crate) fn exchanges(capture: &Path, accounts: &Accounts) -> Vec<Exchange> {
     let known = Known { accounts, code_page: CodePage::Cp850 };
     let mut all = Vec::new();
     // A damaged capture gives what comes before the damage.
-    let _ = find_exchanges(&mut Capture::new(&bytes[..], Limits::default()), |found| {
-        let explained = explain(u64::try_from(all.len() + 1).unwrap(), found, known);
+    let mut capture = Capture::new(&bytes[..], Limits::default());
+    let _ = explain_capture(&mut capture, known, &mut |explained: Explained| {
         let json = serde_json::to_value(&explained).unwrap();
         all.push(Exchange { explained, json });
     });

@@ -1,0 +1,346 @@
+//! Sessions of SMB 1 on one connection (MS-CIFS 3.2.5, MS-SMB 3.2.5), as an observer sees them.
+
+use super::tally::{Tally, Unchecked};
+use super::{Ended, Logon, SmbExplained};
+use crate::carrier::SmbPacket;
+use crate::ladder::Ladder;
+use ntlm_smb::NtStatus;
+use ntlm_smb::keys::{KeyName, Smb1KeySchedule, Smb1KeySource};
+use ntlm_smb::smb1::{
+    Action, Block, Blocks, Command, Flags2, Header, NegotiateRequest, NegotiateResponse,
+    SequenceNumbers, SequenceRule, SessionSetupResponse, Signer,
+};
+use std::collections::BTreeMap;
+
+/// The SMB 1 of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Smb1 {
+    /// The dialects that the client offered.
+    offered_dialects: Vec<String>,
+    dialect: Option<String>,
+    sessions: BTreeMap<u16, Session>,
+    /// How many sessions there have been.
+    count: u64,
+    signing: Option<Signing>,
+    ended: Vec<Ended>,
+}
+
+/// A connection has one key and one counter, whoever logs on later.
+#[derive(Debug)]
+struct Signing {
+    signer: Signer,
+    numbers: SequenceNumbers,
+    /// The session that activated it.
+    uid: u16,
+    /// `None` as long as the counter is known; else how often it may still be looked for.
+    lost: Option<u32>,
+}
+
+/// One session.
+#[derive(Debug)]
+struct Session {
+    number: u64,
+    logon: Logon,
+    keys: Option<Smb1KeySchedule>,
+    is_guest: bool,
+    /// A tree was asked for with TREE_CONNECT_ANDX_EXTENDED_SIGNATURES.
+    asks_extended_signatures: bool,
+    tally: Tally,
+}
+
+/// More dialects than this are not remembered.
+const MOST_DIALECTS: usize = 32;
+/// More at once, and the oldest is followed no further.
+const MOST_SESSIONS: usize = 256;
+/// After messages were lost: how many requests may be missing, and how often this is tried.
+const WINDOW: u32 = 2 * 256;
+const MOST_SEARCHES: u32 = 64;
+
+impl Smb1 {
+    pub(super) const fn has_keys(&self) -> bool {
+        self.signing.is_some()
+    }
+
+    /// The counter is not known from here on, until a signature shows it.
+    pub(super) fn gap(&mut self) {
+        if let Some(signing) = &mut self.signing {
+            signing.lost = Some(MOST_SEARCHES);
+        }
+    }
+
+    /// A packet, or its beginning.
+    pub(super) fn packet(&mut self, packet: &SmbPacket<'_>, offered: &mut Vec<Logon>) {
+        let Ok(header) = Header::decode(packet.bytes) else { return };
+        let place = Place { frame: packet.origin.frame, whole: packet.is_whole() };
+        let succeeds = header.is_response() && header.nt_status() == Some(NtStatus::SUCCESS);
+        match header.command {
+            Command::NEGOTIATE if place.whole => {
+                self.negotiate(&header, packet.bytes);
+            }
+            Command::SESSION_SETUP_ANDX if succeeds && place.whole => {
+                if self.signing.is_some() {
+                    self.signature(&header, packet.bytes, place);
+                }
+                self.established(&header, packet.bytes, place, offered);
+            }
+            _ => self.signature(&header, packet.bytes, place),
+        }
+        if place.whole {
+            self.tree_connect(&header, packet.bytes);
+        }
+    }
+
+    pub(super) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(super) fn end(&mut self) {
+        let mut uids: Vec<_> =
+            self.sessions.iter().map(|(uid, session)| (session.number, *uid)).collect();
+        uids.sort_unstable();
+        uids.into_iter().for_each(|(_, uid)| self.end_session(uid));
+    }
+
+    /// What was negotiated, without a session.
+    pub(super) fn about(&self, is_bare: bool) -> SmbExplained {
+        SmbExplained {
+            dialect: self.dialect.clone(),
+            smb_extended_security: !is_bare,
+            signing_algorithm: Some("MD5"),
+            ..SmbExplained::default()
+        }
+    }
+
+    fn negotiate(&mut self, header: &Header, message: &[u8]) {
+        if header.is_response() {
+            let index = NegotiateResponse::decode(message).map(|response| response.dialect_index());
+            let index = index.map_or(usize::MAX, usize::from);
+            self.dialect = self.offered_dialects.get(index).cloned();
+        } else if let Ok(request) = NegotiateRequest::decode(message) {
+            let text = |dialect: &[u8]| String::from_utf8_lossy(dialect).into_owned();
+            self.offered_dialects = request.dialects().take(MOST_DIALECTS).map(text).collect();
+        }
+    }
+
+    fn established(
+        &mut self,
+        header: &Header,
+        message: &[u8],
+        place: Place,
+        offered: &mut Vec<Logon>,
+    ) {
+        let uid = header.uid;
+        let fits = |logon: &Logon| logon.session.is_none_or(|session| session == u64::from(uid));
+        let at = offered.iter().rposition(fits);
+        let Some(logon) = at.map(|at| offered.remove(at)) else { return };
+        self.end_session(uid);
+        let action = SessionSetupResponse::decode(message).map(|response| response.action);
+        let is_guest = action.is_ok_and(|action| action.contains(Action::GUEST));
+        if self.sessions.len() >= MOST_SESSIONS {
+            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.number);
+            if let Some(oldest) = oldest.map(|(uid, _)| *uid) {
+                self.end_session(oldest);
+            }
+        }
+        self.count += 1;
+        let mut session = Session {
+            number: self.count,
+            logon,
+            keys: None,
+            is_guest,
+            asks_extended_signatures: false,
+            tally: Tally::default(),
+        };
+        session.derive(false);
+        if self.signing.is_none() {
+            self.signing = activate(header, message, place, &mut session);
+        }
+        self.sessions.insert(uid, session);
+    }
+
+    fn end_session(&mut self, uid: u16) {
+        let Some(session) = self.sessions.remove(&uid) else { return };
+        let unknown = session.logon.unknown;
+        let keys = match &session.keys {
+            Some(keys) => Ladder::of_smb(keys.steps()),
+            None => Ladder::of_smb_unknown(KEYS, unknown),
+        };
+        let smb = SmbExplained {
+            session_id: Some(format!("{uid:#06x}")),
+            keys,
+            signatures: session.tally.signatures,
+            decrypted: session.tally.decrypted,
+            unchecked: session.tally.whys(),
+            unknown: session.keys.is_none().then_some(unknown),
+            failures: session.tally.failures,
+            ..self.about(session.logon.bare.is_some())
+        };
+        self.ended.push(Ended { ticket: session.logon.ticket, smb });
+    }
+
+    /// Whether the key is to be kept from applications is settled with a tree (MS-SMB 3.2.5.4).
+    fn tree_connect(&mut self, header: &Header, message: &[u8]) {
+        const ASKED: u16 = 0x0004;
+        const GRANTED: u16 = 0x0020;
+        let Some(session) = self.sessions.get_mut(&header.uid) else { return };
+        let Ok(blocks) = Blocks::new(message) else { return };
+        let is_tree = |block: &Block<'_>| block.command == Command::TREE_CONNECT_ANDX;
+        let Some(block) = blocks.map_while(Result::ok).find(is_tree) else { return };
+        // Flags of the request, OptionalSupport of the response: both behind the AndX fields.
+        let word = block.words.bytes().get(4..).and_then(|rest| rest.first_chunk());
+        let word = word.map_or(0, |word| u16::from_le_bytes(*word));
+        if !header.is_response() {
+            session.asks_extended_signatures = word & ASKED != 0;
+        } else if session.asks_extended_signatures && word & GRANTED != 0 {
+            session.derive(true);
+        }
+    }
+
+    fn signature(&mut self, header: &Header, message: &[u8], place: Place) {
+        let uid = match &self.signing {
+            Some(signing) if !self.sessions.contains_key(&header.uid) => signing.uid,
+            _ => header.uid,
+        };
+        let Some(session) = self.sessions.get_mut(&uid) else { return };
+        let Some(signing) = &mut self.signing else {
+            if session.has_identity() && SequenceRule::choose(header) != SequenceRule::OplockBreak {
+                match (is_signed(header), &session.keys) {
+                    (true, None) => session.tally.unchecked(Unchecked::NoKey),
+                    _ => session.tally.signatures.unsigned += 1,
+                }
+            }
+            return;
+        };
+        let number = signing.numbers.number(header);
+        let rule = SequenceRule::choose(header);
+        if rule == SequenceRule::OplockBreak {
+            return;
+        }
+        if !place.whole {
+            session.tally.unchecked(Unchecked::NotWhole);
+            return;
+        }
+        if number.is_some_and(|number| signing.signer.verify(message, number).is_ok()) {
+            session.tally.signatures.valid += 1;
+            if rule != SequenceRule::Response {
+                signing.lost = None;
+            }
+            return;
+        }
+        match (signing.find(header, message, rule, number), number) {
+            (Found::Holds, _) => session.tally.signatures.valid += 1,
+            (Found::NotLookedFor, Some(number)) => {
+                let text = format!(
+                    "the signature of {} does not hold with the MAC key and sequence number {number}{}",
+                    name(header),
+                    if is_signed(header) { "" } else { ": there is none" },
+                );
+                session.tally.invalid(place.frame, text);
+            }
+            (Found::NotLookedFor | Found::Lost, _) => {
+                session.tally.unchecked(Unchecked::SequenceNumber);
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Whether it is for an account.
+    fn has_identity(&self) -> bool {
+        !self.is_guest && !self.logon.is_anonymous
+    }
+
+    fn derive(&mut self, extended_signatures: bool) {
+        let source = if self.is_guest {
+            Some(Smb1KeySource::Guest)
+        } else if self.logon.is_anonymous {
+            Some(Smb1KeySource::Anonymous)
+        } else {
+            self.logon.smb1_source()
+        };
+        self.keys = source.map(|source| Smb1KeySchedule::derive(&source, extended_signatures));
+    }
+}
+
+/// What became of a search for the number of a message.
+enum Found {
+    Holds,
+    Lost,
+    NotLookedFor,
+}
+
+impl Signing {
+    /// Looks for the number of a message behind a gap.
+    fn find(
+        &mut self,
+        header: &Header,
+        message: &[u8],
+        rule: SequenceRule,
+        expected: Option<u32>,
+    ) -> Found {
+        self.lost = match self.lost {
+            None => return Found::NotLookedFor,
+            Some(0) => return Found::Lost,
+            Some(searches) => Some(searches - 1),
+        };
+        let is_response = rule == SequenceRule::Response;
+        let next = expected.filter(|_| !is_response).unwrap_or(self.numbers.next_request());
+        let from = if is_response { next.saturating_sub(WINDOW) } else { next };
+        match self.signer.verify_any(message, from..=next.saturating_add(WINDOW)) {
+            Ok(_) if is_response => Found::Holds,
+            Ok(verified) => {
+                self.numbers.resume(header, verified.sequence_number());
+                self.lost = None;
+                Found::Holds
+            }
+            Err(_) => Found::Lost,
+        }
+    }
+}
+
+/// Where a message was seen.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    frame: u64,
+    /// Whether all of its packet is there.
+    whole: bool,
+}
+
+/// Whether the response that may activate signing does.
+fn activate(
+    header: &Header,
+    message: &[u8],
+    place: Place,
+    session: &mut Session,
+) -> Option<Signing> {
+    let mac_key = session.keys.as_ref()?.mac_key()?;
+    let signer = Signer::new(mac_key);
+    let number = SequenceRule::ACTIVATING_RESPONSE;
+    if signer.verify(message, number).is_ok() {
+        session.tally.signatures.valid += 1;
+    } else if is_signed(header) {
+        let text = format!(
+            "the signature of {} does not hold with the MAC key and sequence number {number}",
+            name(header)
+        );
+        session.tally.invalid(place.frame, text);
+    } else {
+        return None;
+    }
+    Some(Signing { signer, numbers: SequenceNumbers::activated(), uid: header.uid, lost: None })
+}
+
+/// Whether there is something in the place of the signature that looks like one.
+fn is_signed(header: &Header) -> bool {
+    header.flags2.contains(Flags2::SECURITY_SIGNATURE)
+        && header.security_signature != [0; 8]
+        && !header.has_placeholder()
+}
+
+const KEYS: &[KeyName] = &[KeyName::SessionKey, KeyName::MacKey, KeyName::ApplicationKey];
+
+/// `READ_ANDX response (MID 7)`.
+fn name(header: &Header) -> String {
+    let what = if header.is_response() { "response" } else { "request" };
+    format!("{} {what} (MID {})", header.command, header.mid)
+}

@@ -1,0 +1,587 @@
+//! Sessions of SMB 2 and 3 on one connection (MS-SMB2 3.2.5, 3.3.5), as an observer sees them.
+
+use super::keyed::Keyed;
+use super::tally::{Tally, Unchecked};
+use super::{Ended, Logon, Purpose, Sessions, SmbExplained};
+use crate::carrier::SmbPacket;
+use crate::ladder::Ladder;
+use ntlm::keys::Direction;
+use ntlm_smb::keys::{Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation};
+use ntlm_smb::keys::{KeyName, SmbKeySchedule};
+use ntlm_smb::smb2::{
+    Capabilities, Command, Compound, Header, HeaderFlags, NegotiateRequest, NegotiateResponse,
+    SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, TransformHeader,
+};
+use ntlm_smb::{
+    Cipher, Dialect, Identity, NtStatus, ProtocolId, SessionPhase, SignatureRule, Signed,
+    SigningAlgorithm,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The SMB 2 or 3 of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Smb2 {
+    client_capabilities: Capabilities,
+    negotiated: Option<Negotiated>,
+    /// The hash of NEGOTIATE; `None` until both its messages were seen.
+    hash: Option<PreauthIntegrityHash>,
+    /// Requests of session setup without a response yet, by MessageId.
+    setups: BTreeMap<u64, Setup>,
+    /// The hash of a session setup under way, by SessionId; `None` if a message of it is missing.
+    chains: BTreeMap<u64, Option<PreauthIntegrityHash>>,
+    sessions: BTreeMap<u64, Session>,
+    /// How many sessions there have been.
+    count: u64,
+    /// The connection's client is the flow's server.
+    is_reversed: bool,
+    ended: Vec<Ended>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Negotiated {
+    dialect: Dialect,
+    signing_algorithm: SigningAlgorithm,
+    cipher: Option<Cipher>,
+    server_guid: [u8; 16],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    hash: Option<PreauthIntegrityHash>,
+    is_binding: bool,
+}
+
+/// One session on this connection.
+#[derive(Debug)]
+struct Session {
+    /// Which one it is on this connection, counted.
+    number: u64,
+    /// The exchange that began it. `None` as long as that is not known.
+    ticket: Option<u64>,
+    phase: SessionPhase,
+    purpose: Purpose,
+    identity: Identity,
+    /// The keys that this connection got.
+    keyed: Option<Arc<Keyed>>,
+    /// The keys of the session that this connection joins.
+    joined: Option<Arc<Keyed>>,
+    /// The hash of its setup, kept until the exchange is known.
+    hash: Option<PreauthIntegrityHash>,
+    /// Why there are no keys.
+    unknown: &'static str,
+    tally: Tally,
+}
+
+/// More than this at once, and the oldest is followed no further.
+const MOST_SESSIONS: usize = 1024;
+/// More than this at once, and the oldest is forgotten.
+const MOST_SETUPS: usize = 256;
+
+const NO_NEGOTIATE: &str = "NEGOTIATE was not seen, so the dialect is not known";
+const NO_HASH: &str = "a message before authentication is missing, and the keys depend on all";
+const NOT_JOINED: &str = "the session that this connection joins was not seen to begin";
+
+impl Smb2 {
+    pub(super) fn has_keys(&self) -> bool {
+        self.sessions.values().any(Session::has_keys)
+    }
+
+    /// What was being made has messages missing now.
+    pub(super) fn gap(&mut self) {
+        self.setups.values_mut().for_each(|setup| setup.hash = None);
+        self.chains.values_mut().for_each(|hash| *hash = None);
+        if self.negotiated.is_none() {
+            self.hash = None;
+        }
+    }
+
+    /// Takes a logon whose session stands already: its last message was seen before, or the session
+    /// authenticates again. Hands back any other.
+    pub(super) fn take_late(&mut self, logon: Logon, sessions: &mut Sessions) -> Option<Logon> {
+        let Some(session_id) = logon.session else { return Some(logon) };
+        let negotiated = self.negotiated;
+        let Some(session) = self.sessions.get_mut(&session_id) else { return Some(logon) };
+        if session.phase != SessionPhase::Established {
+            return Some(logon);
+        }
+        if session.ticket.is_none() {
+            session.take(logon, negotiated, session_id, sessions);
+        } else {
+            self.authenticated_again(session_id, logon.ticket);
+        }
+        None
+    }
+
+    /// A packet, or its beginning.
+    pub(super) fn packet(
+        &mut self,
+        packet: &SmbPacket<'_>,
+        offered: &mut Vec<Logon>,
+        sessions: &mut Sessions,
+    ) {
+        let place = Place { frame: packet.origin.frame, whole: packet.is_whole() };
+        if let Ok(header) = Header::decode(packet.bytes) {
+            let to_client = packet.direction == ntlm_capture::Direction::ServerToClient;
+            self.is_reversed = header.is_response() != to_client;
+        }
+        self.messages(packet.bytes, None, place, offered, sessions);
+    }
+
+    /// An encrypted packet. Returns what is in it.
+    pub(super) fn transform(
+        &mut self,
+        packet: &SmbPacket<'_>,
+        offered: &mut Vec<Logon>,
+        sessions: &mut Sessions,
+    ) -> Option<Vec<u8>> {
+        let header = TransformHeader::decode(packet.bytes).ok()?;
+        let session = self.sessions.get_mut(&header.session_id)?;
+        let to_client = packet.direction == ntlm_capture::Direction::ServerToClient;
+        let direction = match to_client != self.is_reversed {
+            true => Direction::ServerToClient,
+            false => Direction::ClientToServer,
+        };
+        let frame = packet.origin.frame;
+        let keyed = session.joined.clone().or_else(|| session.keyed.clone());
+        let Some(cipher) = keyed.as_deref().and_then(|keyed| keyed.cipher(direction)) else {
+            session.tally.unopened(Unchecked::NoKey);
+            return None;
+        };
+        if !packet.is_whole() {
+            session.tally.unopened(Unchecked::NotWhole);
+            return None;
+        }
+        let mut inside = packet.bytes.to_vec();
+        match cipher.decrypt(&mut inside) {
+            Ok(decrypted) => {
+                session.tally.decrypted.ok += 1;
+                if let Some(defect) = decrypted.defect() {
+                    session.tally.failures.push(super::Failure {
+                        frame,
+                        message: format!("the encrypted packet opens, but {defect}"),
+                    });
+                }
+            }
+            Err(error) => {
+                let key = match direction {
+                    Direction::ClientToServer => "client-to-server",
+                    Direction::ServerToClient => "server-to-client",
+                };
+                let name = cipher.cipher().name();
+                let text = format!(
+                    "an encrypted packet does not open under the {key} key ({name}): {error}"
+                );
+                session.tally.unopenable(frame, text);
+                return None;
+            }
+        }
+        inside.drain(..TransformHeader::LENGTH.min(inside.len()));
+        if ProtocolId::of(&inside) == Some(ProtocolId::Smb2) {
+            let place = Place { frame, whole: true };
+            self.messages(&inside, Some(header.session_id), place, offered, sessions);
+        }
+        Some(inside)
+    }
+
+    /// A compressed packet, which says nothing of its session.
+    pub(super) fn compressed(&mut self) {
+        if let Some(session) = self.sessions.values_mut().max_by_key(|session| session.number) {
+            session.tally.unchecked(Unchecked::Compressed);
+        }
+    }
+
+    pub(super) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(super) fn end(&mut self) {
+        let mut sessions: Vec<_> = std::mem::take(&mut self.sessions).into_iter().collect();
+        sessions.sort_by_key(|(_, session)| session.number);
+        for (session_id, session) in sessions {
+            self.ended.extend(session.end(self.negotiated, session_id));
+        }
+    }
+
+    /// What was negotiated, without a session.
+    pub(super) fn about(&self) -> SmbExplained {
+        about(self.negotiated)
+    }
+
+    /// The messages of a packet; `encrypted_for` is the session whose key opened it.
+    fn messages(
+        &mut self,
+        packet: &[u8],
+        encrypted_for: Option<u64>,
+        place: Place,
+        offered: &mut Vec<Logon>,
+        sessions: &mut Sessions,
+    ) {
+        let mut before = encrypted_for.unwrap_or_default();
+        for message in Compound::new(packet).map_while(Result::ok) {
+            let mut header = message.header;
+            let is_related = header.flags.contains(HeaderFlags::RELATED_OPERATIONS);
+            if is_related && header.session_id == u64::MAX {
+                header.session_id = before;
+            }
+            before = header.session_id;
+            match header.command {
+                Command::NEGOTIATE if place.whole => self.negotiate(&header, message.bytes),
+                Command::SESSION_SETUP if place.whole => {
+                    self.session_setup(&header, message.bytes, offered, sessions);
+                }
+                _ => {}
+            }
+            self.signature(&header, message.bytes, encrypted_for.is_some(), place);
+            let succeeds = header.is_response() && header.status == NtStatus::SUCCESS;
+            match header.command {
+                Command::SESSION_SETUP if succeeds => {
+                    if let Some(session) = self.sessions.get_mut(&header.session_id) {
+                        session.phase = SessionPhase::Established;
+                    }
+                }
+                Command::LOGOFF if succeeds => self.end_session(header.session_id),
+                _ => {}
+            }
+        }
+    }
+
+    fn negotiate(&mut self, header: &Header, message: &[u8]) {
+        if !header.is_response() {
+            if let Ok(request) = NegotiateRequest::decode(message) {
+                self.client_capabilities = request.capabilities;
+                self.hash = Some(PreauthIntegrityHash::default().after(message));
+            }
+            return;
+        }
+        let Ok(response) = NegotiateResponse::decode(message) else { return };
+        // 0x02ff answers an SMB1 negotiate and asks for a second one.
+        let Some((dialect, signing_algorithm)) =
+            response.dialect().zip(response.signing_algorithm())
+        else {
+            return;
+        };
+        self.negotiated = Some(Negotiated {
+            dialect,
+            signing_algorithm,
+            cipher: response.cipher(self.client_capabilities),
+            server_guid: response.server_guid,
+        });
+        self.hash = self.hash.map(|hash| hash.after(message));
+    }
+
+    fn session_setup(
+        &mut self,
+        header: &Header,
+        message: &[u8],
+        offered: &mut Vec<Logon>,
+        sessions: &mut Sessions,
+    ) {
+        let session_id = header.session_id;
+        let is_established = |session: &Session| session.phase == SessionPhase::Established;
+        let stands = self.sessions.get(&session_id).is_some_and(is_established);
+        if !header.is_response() {
+            if !stands {
+                self.setup_request(header, message, sessions);
+            }
+            return;
+        }
+        if header.is_interim() {
+            return;
+        }
+        let setup = self.setups.remove(&header.message_id);
+        if stands {
+            if header.status == NtStatus::SUCCESS
+                && let Some(logon) = take_offered(offered, session_id)
+            {
+                self.authenticated_again(session_id, logon.ticket);
+            }
+            return;
+        }
+        let hash = setup.and_then(|setup| setup.hash);
+        match header.status {
+            NtStatus::MORE_PROCESSING_REQUIRED => {
+                let hash = hash.map(|hash| hash.after(message));
+                bounded(&mut self.chains, MOST_SETUPS);
+                self.chains.insert(session_id, hash);
+            }
+            NtStatus::SUCCESS => {
+                let is_binding = setup.is_some_and(|setup| setup.is_binding);
+                let logon = take_offered(offered, session_id);
+                self.established(session_id, message, hash, is_binding, logon, sessions);
+            }
+            _ => {
+                self.sessions.remove(&session_id);
+            }
+        }
+    }
+
+    fn setup_request(&mut self, header: &Header, message: &[u8], sessions: &Sessions) {
+        let session_id = header.session_id;
+        let request = SessionSetupRequest::decode(message);
+        let is_binding =
+            request.is_ok_and(|request| request.flags.contains(SessionSetupFlags::BINDING));
+        let before = match self.chains.remove(&session_id) {
+            Some(before) => before,
+            None if session_id == 0 || is_binding => self.hash,
+            None => None,
+        };
+        let hash = before.map(|before| before.after(message));
+        bounded(&mut self.setups, MOST_SETUPS);
+        self.setups.insert(header.message_id, Setup { hash, is_binding });
+        if is_binding && !self.sessions.contains_key(&session_id) {
+            let server_guid = self.negotiated.map(|negotiated| negotiated.server_guid);
+            let joined = server_guid.and_then(|guid| sessions.get(guid, session_id));
+            let session = self.new_session(session_id);
+            session.phase = SessionPhase::BeingBound;
+            session.purpose = Purpose::Binding;
+            session.joined = joined;
+        }
+    }
+
+    fn established(
+        &mut self,
+        session_id: u64,
+        message: &[u8],
+        hash: Option<PreauthIntegrityHash>,
+        is_binding: bool,
+        logon: Option<Logon>,
+        sessions: &mut Sessions,
+    ) {
+        let flags = SessionSetupResponse::decode(message).map(|response| response.session_flags);
+        let flags = flags.unwrap_or_default();
+        let negotiated = self.negotiated;
+        if !is_binding || !self.sessions.contains_key(&session_id) {
+            self.new_session(session_id);
+        }
+        let Some(session) = self.sessions.get_mut(&session_id) else { return };
+        session.hash = hash;
+        session.identity = if flags.contains(SessionFlags::IS_GUEST) {
+            Identity::Guest
+        } else if flags.contains(SessionFlags::IS_NULL) {
+            Identity::Anonymous
+        } else {
+            Identity::Account
+        };
+        if let Some(logon) = logon {
+            session.take(logon, negotiated, session_id, sessions);
+        }
+    }
+
+    fn new_session(&mut self, session_id: u64) -> &mut Session {
+        self.end_session(session_id);
+        if self.sessions.len() >= MOST_SESSIONS {
+            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.number);
+            if let Some(oldest) = oldest.map(|(session_id, _)| *session_id) {
+                self.end_session(oldest);
+            }
+        }
+        self.count += 1;
+        let number = self.count;
+        self.sessions.entry(session_id).or_insert_with(|| Session {
+            number,
+            ticket: None,
+            phase: SessionPhase::BeingMade,
+            purpose: Purpose::Session,
+            identity: Identity::Account,
+            keyed: None,
+            joined: None,
+            hash: None,
+            unknown: "no logon was seen",
+            tally: Tally::default(),
+        })
+    }
+
+    fn end_session(&mut self, session_id: u64) {
+        if let Some(session) = self.sessions.remove(&session_id) {
+            self.ended.extend(session.end(self.negotiated, session_id));
+        }
+    }
+
+    fn authenticated_again(&mut self, session_id: u64, ticket: u64) {
+        let smb = SmbExplained {
+            session_id: Some(session_id_text(session_id)),
+            purpose: Purpose::Reauthentication,
+            ..about(self.negotiated)
+        };
+        self.ended.push(Ended { ticket, smb });
+    }
+
+    fn signature(&mut self, header: &Header, message: &[u8], encrypted: bool, place: Place) {
+        let Some(session) = self.sessions.get_mut(&header.session_id) else { return };
+        let rule = SignatureRule::choose(header, encrypted, session.phase, session.identity);
+        let doc = rule.doc();
+        let Some(key) = doc.key else { return };
+        if !header.is_signed() {
+            match doc.signed {
+                Signed::Always => {
+                    let text = format!("{} is not signed, though it has to be", name(header));
+                    session.tally.invalid(place.frame, text);
+                }
+                Signed::IfRequired | Signed::Never => session.tally.signatures.unsigned += 1,
+            }
+            return;
+        }
+        let keyed = match rule {
+            SignatureRule::Binding => session.joined.as_deref(),
+            _ => session.keyed.as_deref(),
+        };
+        let Some(signer) = keyed.and_then(|keyed| keyed.signer.as_ref()) else {
+            session.tally.unchecked(Unchecked::NoKey);
+            return;
+        };
+        if !place.whole {
+            session.tally.unchecked(Unchecked::NotWhole);
+        } else if signer.verify(message).is_ok() {
+            session.tally.signatures.valid += 1;
+        } else {
+            let algorithm = signer.algorithm().name();
+            let name = name(header);
+            let what = format!("the signature of {name} does not hold under {key} ({algorithm})");
+            let known = match header.signature.iter().all(|byte| *byte == 0) {
+                true => ": it is zero".to_owned(),
+                false => self.other_key(header.session_id, message),
+            };
+            if let Some(session) = self.sessions.get_mut(&header.session_id) {
+                session.tally.invalid(place.frame, format!("{what}{known}"));
+            }
+        }
+    }
+
+    /// Whether a signature that does not hold is one of another session on this connection.
+    fn other_key(&self, session_id: u64, message: &[u8]) -> String {
+        let mut others = self.sessions.iter().filter(|(other, _)| **other != session_id);
+        let holds = |session: &Session| {
+            let signer = session.keyed.as_deref().and_then(|keyed| keyed.signer.as_ref());
+            signer.is_some_and(|signer| signer.verify(message).is_ok())
+        };
+        match others.find(|(_, session)| holds(session)) {
+            Some((other, _)) => format!(": it is one of session {}", session_id_text(*other)),
+            None => String::new(),
+        }
+    }
+}
+
+/// Where a message was seen.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    frame: u64,
+    /// Whether all of its packet is there.
+    whole: bool,
+}
+
+impl Session {
+    fn has_keys(&self) -> bool {
+        [&self.keyed, &self.joined].into_iter().flatten().any(|keyed| keyed.has_keys())
+    }
+
+    /// The exchange that this session comes from is known now.
+    fn take(
+        &mut self,
+        logon: Logon,
+        negotiated: Option<Negotiated>,
+        session_id: u64,
+        sessions: &mut Sessions,
+    ) {
+        self.ticket = Some(logon.ticket);
+        self.unknown = logon.unknown;
+        if logon.is_anonymous && self.identity == Identity::Account {
+            self.identity = Identity::Anonymous;
+        }
+        let source = match self.identity {
+            Identity::Guest => Some(SessionKeySource::Guest),
+            Identity::Anonymous => Some(SessionKeySource::Anonymous),
+            Identity::Account => logon.source(),
+        };
+        let Some(source) = source else { return };
+        let Some(negotiated) = negotiated else {
+            self.unknown = NO_NEGOTIATE;
+            return;
+        };
+        let establishment = match self.purpose {
+            Purpose::Binding => Establishment::Binding,
+            Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
+        };
+        if establishment == Establishment::Binding && self.joined.is_none() {
+            self.unknown = NOT_JOINED;
+        }
+        let keyed = Arc::new(Keyed::new(SmbKeySchedule::derive(SmbDerivation {
+            dialect: negotiated.dialect,
+            signing_algorithm: negotiated.signing_algorithm,
+            cipher: negotiated.cipher,
+            source,
+            preauth_integrity_hash: self.hash.as_ref(),
+            establishment,
+        })));
+        if establishment == Establishment::NewSession && keyed.has_keys() {
+            sessions.insert(negotiated.server_guid, session_id, Arc::clone(&keyed));
+        }
+        if negotiated.dialect == Dialect::Smb311 && self.hash.is_none() {
+            self.unknown = NO_HASH;
+        }
+        self.keyed = Some(keyed);
+    }
+
+    /// What it came to, if it was ours to follow.
+    fn end(self, negotiated: Option<Negotiated>, session_id: u64) -> Option<Ended> {
+        let keys = match &self.keyed {
+            Some(keyed) => Ladder::of_smb(keyed.schedule.steps()),
+            None => Ladder::of_smb_unknown(KEYS, self.unknown),
+        };
+        let smb = SmbExplained {
+            session_id: Some(session_id_text(session_id)),
+            purpose: self.purpose,
+            keys,
+            signatures: self.tally.signatures,
+            decrypted: self.tally.decrypted,
+            unchecked: self.tally.whys(),
+            unknown: (!self.has_keys() && self.identity == Identity::Account)
+                .then_some(self.unknown),
+            failures: self.tally.failures,
+            ..about(negotiated)
+        };
+        Some(Ended { ticket: self.ticket?, smb })
+    }
+}
+
+const KEYS: &[KeyName] = &[
+    KeyName::SessionKey,
+    KeyName::SigningKey,
+    KeyName::ClientToServerKey,
+    KeyName::ServerToClientKey,
+    KeyName::ApplicationKey,
+];
+
+fn about(negotiated: Option<Negotiated>) -> SmbExplained {
+    SmbExplained {
+        dialect: negotiated.map(|negotiated| negotiated.dialect.name().to_owned()),
+        smb_extended_security: true,
+        signing_algorithm: negotiated.map(|negotiated| negotiated.signing_algorithm.name()),
+        cipher: negotiated.and_then(|negotiated| negotiated.cipher).map(Cipher::name),
+        ..SmbExplained::default()
+    }
+}
+
+/// The logon that was accepted for this session.
+fn take_offered(offered: &mut Vec<Logon>, session_id: u64) -> Option<Logon> {
+    let fits = |logon: &Logon| logon.session.is_none_or(|session| session == session_id);
+    let at = offered.iter().rposition(fits)?;
+    Some(offered.remove(at))
+}
+
+/// Makes room for one more.
+fn bounded<T>(map: &mut BTreeMap<u64, T>, most: usize) {
+    if map.len() >= most {
+        map.pop_first();
+    }
+}
+
+fn session_id_text(session_id: u64) -> String {
+    format!("{session_id:#018x}")
+}
+
+/// `READ response (MessageId 7)`.
+fn name(header: &Header) -> String {
+    let what = if header.is_response() { "response" } else { "request" };
+    format!("{} {what} (MessageId {})", header.command, header.message_id)
+}

@@ -1,0 +1,117 @@
+//! Counts of what was checked, and what did not hold.
+
+use serde::Serialize;
+
+/// What the signatures of a session came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Signatures {
+    /// They hold.
+    pub valid: u64,
+    /// They do not, or are missing where there has to be one.
+    pub invalid: u64,
+    /// What is needed to check them is missing.
+    pub unchecked: u64,
+    /// Messages that could have been signed and were neither that nor encrypted.
+    pub unsigned: u64,
+}
+
+/// What the encrypted packets of a session came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Decrypted {
+    /// They open.
+    pub ok: u64,
+    /// They do not open with the key they should.
+    pub failed: u64,
+    /// Their key is not known, or they are not all there.
+    pub unopened: u64,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The frame that completes it.
+    pub frame: u64,
+    /// What it is, and what is known of it.
+    pub message: String,
+}
+
+/// Why something was not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unchecked {
+    /// No key is known for the session.
+    NoKey,
+    /// The packet is not all there.
+    NotWhole,
+    /// Messages before it are missing, so its sequence number is not known (SMB 1).
+    SequenceNumber,
+    /// It is compressed.
+    Compressed,
+}
+
+impl Unchecked {
+    const ALL: [Self; 4] = [Self::NoKey, Self::NotWhole, Self::SequenceNumber, Self::Compressed];
+
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoKey => "the key is not known",
+            Self::NotWhole => "not all of the packet was captured",
+            Self::SequenceNumber => "messages are missing, so the sequence number is not known",
+            Self::Compressed => "the packet is compressed",
+        }
+    }
+}
+
+/// More than this many failures of one session are counted only.
+const MOST_FAILURES: usize = 8;
+
+/// The counts of one session on one connection.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) signatures: Signatures,
+    pub(super) decrypted: Decrypted,
+    pub(super) failures: Vec<Failure>,
+    unchecked: [u64; 4],
+}
+
+impl Tally {
+    pub(super) fn invalid(&mut self, frame: u64, message: String) {
+        self.signatures.invalid += 1;
+        self.fail(frame, message);
+    }
+
+    pub(super) fn unopenable(&mut self, frame: u64, message: String) {
+        self.decrypted.failed += 1;
+        self.fail(frame, message);
+    }
+
+    pub(super) fn unchecked(&mut self, why: Unchecked) {
+        self.signatures.unchecked += 1;
+        self.note(why);
+    }
+
+    pub(super) fn unopened(&mut self, why: Unchecked) {
+        self.decrypted.unopened += 1;
+        self.note(why);
+    }
+
+    /// Why things were left unchecked, and how many.
+    pub(super) fn whys(&self) -> Vec<(Unchecked, u64)> {
+        let counts = Unchecked::ALL.into_iter().zip(self.unchecked);
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn note(&mut self, why: Unchecked) {
+        let at = Unchecked::ALL.iter().position(|other| *other == why);
+        if let Some(count) = at.and_then(|at| self.unchecked.get_mut(at)) {
+            *count += 1;
+        }
+    }
+
+    fn fail(&mut self, frame: u64, message: String) {
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.push(Failure { frame, message });
+        }
+    }
+}
