@@ -46,7 +46,7 @@ pub struct Origin {
 }
 
 /// One TCP connection, or what the capture has of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId {
     pub(crate) serial: u64,
     pub(crate) slot: u32,

@@ -24,7 +24,7 @@
 //!
 //! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes; `link`, `ip` and `fragments` take off the headers; `tcp` puts
 //! one stream in order, with `store` for what came too early; `flow` pairs streams and forgets them with the help of `recency`; `capture`
-//! joins it all and tells `event`s.
+//! joins it all and tells `event`s. `write` goes the other way.
 
 mod buffer;
 mod bytes;
@@ -45,6 +45,7 @@ mod recency;
 mod store;
 mod tcp;
 mod udp;
+mod write;
 
 pub use capture::{Capture, Totals};
 pub use error::{CaptureError, Part, Problem};
@@ -56,3 +57,4 @@ pub use limits::Limits;
 pub use link::LinkType;
 pub use names::NameResolution;
 pub use origins::StreamOrigins;
+pub use write::StreamWriter;

@@ -224,12 +224,17 @@ findings! {
     /// Signatures or encrypted packets of SMB could not be checked.
     SmbUnchecked "smb-unchecked" Info
         "Give the account's secret, and capture the whole connection from its first packet on."
+    /// Packets of an SMB connection were not captured, so signatures and encrypted packets are not all counted.
+    SmbGap "smb-gap" Warning "Capture again without loss."
     /// The keys of SMB cannot be derived, although the logon was accepted.
     SmbKeysUnknown "smb-keys-unknown" Info
         "Capture the whole connection from its first packet on: SMB 3.1.1 derives its keys from all messages before."
     /// Neither signed nor encrypted: whoever stands between can change what an SMB session carries.
     SmbNotProtected "smb-not-protected" Warning
         "Require signing at one end, or encryption at the server."
+    /// An anonymous session of SMB is signed all the same, with keys that anyone can compute.
+    SmbAnonymousSigned "smb-anonymous-signed" Info
+        "The signatures hold and prove nothing; MS-SMB2 has no signing in anonymous sessions."
     /// SMB was spoken without its extended security: the responses stand alone, without MIC, key exchange and channel bindings.
     SmbNoExtendedSecurity "smb-no-extended-security" Warning
         "Turn SMB 1 off; or find out which end does not offer CAP_EXTENDED_SECURITY."

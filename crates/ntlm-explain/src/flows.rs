@@ -49,6 +49,8 @@ pub struct SmbMessage<'a> {
     pub bytes: &'a [u8],
     /// Whether it was encrypted.
     pub was_encrypted: bool,
+    /// What its signatures came to.
+    pub signatures: smb::Signatures,
 }
 
 /// Reads a capture to its end and hands over each exchange once it is over.
@@ -87,7 +89,7 @@ where
             }
             Ok(Some(Event::Gap(gap))) => {
                 if let Some(flow) = flows.get_mut(gap.flow) {
-                    flow.smb.gap();
+                    flow.smb.gap(gap.origin.frame);
                     flow.with(&mut exchanges, |reader, listener| reader.gap(&gap, listener));
                 }
             }
@@ -238,7 +240,7 @@ impl Listener for FlowListener<'_, '_> {
     }
 
     fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
-        let inside = self.smb.packet(packet, &mut self.exchanges.sessions);
+        let (inside, signatures) = self.smb.packet(packet, &mut self.exchanges.sessions);
         let sink = &mut self.exchanges.sink;
         if sink.wants_smb_messages() && packet.is_whole() {
             sink.smb_message(&SmbMessage {
@@ -248,6 +250,7 @@ impl Listener for FlowListener<'_, '_> {
                 origin: packet.origin,
                 bytes: inside.as_deref().unwrap_or(packet.bytes),
                 was_encrypted: inside.is_some(),
+                signatures,
             });
         }
         inside

@@ -269,6 +269,14 @@ pub(crate) fn smb(smb: &SmbExplained, findings: &mut Vec<Finding>) {
         let text = list("encrypted packets do not open", smb.decrypted.failed);
         say(FindingCode::SmbDecryptionFailed, text);
     }
+    if let Some(frame) = smb.gap {
+        let text = format!("packets of this connection are missing before frame {frame}");
+        say(FindingCode::SmbGap, text);
+    }
+    if smb.by_anyone > 0 {
+        let text = format!("{} messages of an anonymous session are signed", smb.by_anyone);
+        say(FindingCode::SmbAnonymousSigned, text);
+    }
     if let Some(why) = smb.unknown {
         say(FindingCode::SmbKeysUnknown, format!("SMB's keys are not known: {why}"));
     }

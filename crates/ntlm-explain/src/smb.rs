@@ -48,6 +48,12 @@ pub struct SmbExplained {
     /// Why signatures and packets were left unchecked.
     #[serde(skip)]
     pub(crate) unchecked: Vec<(Unchecked, u64)>,
+    /// The first frame before which packets of the connection are missing.
+    #[serde(skip)]
+    pub(crate) gap: Option<u64>,
+    /// Of the valid signatures: with the key of an anonymous logon, which anyone can compute.
+    #[serde(skip)]
+    pub(crate) by_anyone: u64,
     /// Why the session has no keys, though it should.
     #[serde(skip)]
     pub(crate) unknown: Option<&'static str>,
@@ -82,6 +88,8 @@ impl Default for SmbExplained {
             decrypted: Decrypted::default(),
             failures: Vec::new(),
             unchecked: Vec::new(),
+            gap: None,
+            by_anyone: 0,
             unknown: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::smb1::Smb1;
 use super::smb2::Smb2;
-use super::{Ended, Logon, Sessions};
+use super::{Ended, Logon, Sessions, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
 use ntlm_smb::ProtocolId;
 
@@ -13,6 +13,8 @@ pub(crate) struct Connection {
     smb2: Smb2,
     /// Logons whose session setup has not been seen yet.
     offered: Vec<Logon>,
+    /// The first frame before which packets may be missing.
+    gap: Option<u64>,
 }
 
 /// More logons than this do not wait for their session setup.
@@ -36,33 +38,41 @@ impl Connection {
         self.offered.push(logon);
     }
 
-    /// Packets may be missing.
-    pub(crate) fn gap(&mut self) {
+    /// Packets may be missing before a frame.
+    pub(crate) fn gap(&mut self, frame: u64) {
+        self.gap.get_or_insert(frame);
         self.smb1.gap();
         self.smb2.gap();
     }
 
-    /// A packet went by. Returns what it holds, if it is encrypted and opens.
+    /// A packet went by. Returns what it holds, if it is encrypted and opens, and what its signatures
+    /// came to.
     pub(crate) fn packet(
         &mut self,
         packet: &SmbPacket<'_>,
         sessions: &mut Sessions,
-    ) -> Option<Vec<u8>> {
-        match ProtocolId::of(packet.bytes)? {
-            ProtocolId::Smb1 => self.smb1.packet(packet, &mut self.offered),
-            ProtocolId::Smb2 => self.smb2.packet(packet, &mut self.offered, sessions),
-            ProtocolId::Transform => {
-                return self.smb2.transform(packet, &mut self.offered, sessions);
+    ) -> (Option<Vec<u8>>, Signatures) {
+        let mut inside = None;
+        match ProtocolId::of(packet.bytes) {
+            Some(ProtocolId::Smb1) => {
+                self.smb1.packet(packet, &mut self.offered);
+                return (None, self.smb1.take_checked());
             }
-            ProtocolId::Compression => self.smb2.compressed(),
+            Some(ProtocolId::Smb2) => self.smb2.packet(packet, &mut self.offered, sessions),
+            Some(ProtocolId::Transform) => {
+                inside = self.smb2.transform(packet, &mut self.offered, sessions);
+            }
+            Some(ProtocolId::Compression) => self.smb2.compressed(),
+            None => {}
         }
-        None
+        (inside, self.smb2.take_checked())
     }
 
     /// The sessions that are over since this was last asked.
     pub(crate) fn take_ended(&mut self) -> impl Iterator<Item = Ended> + use<> {
-        let (one, two) = (self.smb1.take_ended(), self.smb2.take_ended());
-        one.into_iter().chain(two)
+        let gap = self.gap;
+        let ended = self.smb1.take_ended().into_iter().chain(self.smb2.take_ended());
+        ended.map(move |ended| Ended { smb: SmbExplained { gap, ..ended.smb }, ..ended })
     }
 
     /// The connection is over, and with it every session on it.
@@ -73,7 +83,8 @@ impl Connection {
     }
 
     /// What is known of a logon that made no session: the connection alone.
-    pub(crate) fn about(&self, is_smb1: bool, is_bare: bool) -> super::SmbExplained {
-        if is_smb1 { self.smb1.about(is_bare) } else { self.smb2.about() }
+    pub(crate) fn about(&self, is_smb1: bool, is_bare: bool) -> SmbExplained {
+        let about = if is_smb1 { self.smb1.about(is_bare) } else { self.smb2.about() };
+        SmbExplained { gap: self.gap, ..about }
     }
 }

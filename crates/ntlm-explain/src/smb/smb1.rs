@@ -1,7 +1,7 @@
 //! Sessions of SMB 1 on one connection (MS-CIFS 3.2.5, MS-SMB 3.2.5), as an observer sees them.
 
-use super::tally::{Tally, Unchecked};
-use super::{Ended, Logon, SmbExplained};
+use super::tally::{Checked, Tally, Unchecked};
+use super::{Ended, Logon, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
 use crate::ladder::Ladder;
 use ntlm_smb::NtStatus;
@@ -22,6 +22,8 @@ pub(super) struct Smb1 {
     /// How many sessions there have been.
     count: u64,
     signing: Option<Signing>,
+    /// What the signatures of the last packet came to.
+    checked: Signatures,
     ended: Vec<Ended>,
 }
 
@@ -90,6 +92,11 @@ impl Smb1 {
         }
     }
 
+    /// What the signatures of the last packet came to.
+    pub(super) fn take_checked(&mut self) -> Signatures {
+        std::mem::take(&mut self.checked)
+    }
+
     pub(super) fn take_ended(&mut self) -> Vec<Ended> {
         std::mem::take(&mut self.ended)
     }
@@ -152,8 +159,12 @@ impl Smb1 {
             tally: Tally::default(),
         };
         session.derive(false);
-        if self.signing.is_none() {
-            self.signing = activate(header, message, place, &mut session);
+        if self.signing.is_none()
+            && let Some((signing, checked)) = activate(header, message, &session)
+        {
+            self.signing = Some(signing);
+            self.checked.count(&checked);
+            session.tally.count(checked, place.frame);
         }
         self.sessions.insert(uid, session);
     }
@@ -202,44 +213,18 @@ impl Smb1 {
             _ => header.uid,
         };
         let Some(session) = self.sessions.get_mut(&uid) else { return };
-        let Some(signing) = &mut self.signing else {
-            if session.has_identity() && SequenceRule::choose(header) != SequenceRule::OplockBreak {
-                match (is_signed(header), &session.keys) {
-                    (true, None) => session.tally.unchecked(Unchecked::NoKey),
-                    _ => session.tally.signatures.unsigned += 1,
-                }
+        let checked = match &mut self.signing {
+            Some(signing) => signing.check(header, message, place),
+            None if !session.has_identity() => None,
+            None if SequenceRule::choose(header) == SequenceRule::OplockBreak => None,
+            None if is_signed(header) && session.keys.is_none() => {
+                Some(Checked::Unchecked(Unchecked::NoKey))
             }
-            return;
+            None => Some(Checked::Unsigned),
         };
-        let number = signing.numbers.number(header);
-        let rule = SequenceRule::choose(header);
-        if rule == SequenceRule::OplockBreak {
-            return;
-        }
-        if !place.whole {
-            session.tally.unchecked(Unchecked::NotWhole);
-            return;
-        }
-        if number.is_some_and(|number| signing.signer.verify(message, number).is_ok()) {
-            session.tally.signatures.valid += 1;
-            if rule != SequenceRule::Response {
-                signing.lost = None;
-            }
-            return;
-        }
-        match (signing.find(header, message, rule, number), number) {
-            (Found::Holds, _) => session.tally.signatures.valid += 1,
-            (Found::NotLookedFor, Some(number)) => {
-                let text = format!(
-                    "the signature of {} does not hold with the MAC key and sequence number {number}{}",
-                    name(header),
-                    if is_signed(header) { "" } else { ": there is none" },
-                );
-                session.tally.invalid(place.frame, text);
-            }
-            (Found::NotLookedFor | Found::Lost, _) => {
-                session.tally.unchecked(Unchecked::SequenceNumber);
-            }
+        if let Some(checked) = checked {
+            self.checked.count(&checked);
+            session.tally.count(checked, place.frame);
         }
     }
 }
@@ -262,40 +247,60 @@ impl Session {
     }
 }
 
-/// What became of a search for the number of a message.
-enum Found {
-    Holds,
-    Lost,
-    NotLookedFor,
-}
-
 impl Signing {
-    /// Looks for the number of a message behind a gap.
+    /// `None` where no signature is expected.
+    fn check(&mut self, header: &Header, message: &[u8], place: Place) -> Option<Checked> {
+        let rule = SequenceRule::choose(header);
+        if rule == SequenceRule::OplockBreak {
+            return None;
+        }
+        let number = self.numbers.number(header);
+        if !place.whole {
+            return Some(Checked::Unchecked(Unchecked::NotWhole));
+        }
+        if number.is_some_and(|number| self.signer.verify(message, number).is_ok()) {
+            if rule != SequenceRule::Response {
+                self.lost = None;
+            }
+            return Some(Checked::Valid);
+        }
+        let checked = match (self.lost, number) {
+            (None, Some(number)) => Checked::Invalid(does_not_hold(header, number)),
+            (Some(1..), _) if self.find(header, message, rule, number) => Checked::Valid,
+            _ => Checked::Unchecked(Unchecked::SequenceNumber),
+        };
+        Some(checked)
+    }
+
+    /// Looks for the number of a message behind a gap, and goes on from it.
     fn find(
         &mut self,
         header: &Header,
         message: &[u8],
         rule: SequenceRule,
         expected: Option<u32>,
-    ) -> Found {
-        self.lost = match self.lost {
-            None => return Found::NotLookedFor,
-            Some(0) => return Found::Lost,
-            Some(searches) => Some(searches - 1),
-        };
+    ) -> bool {
+        self.lost = self.lost.map(|searches| searches.saturating_sub(1));
         let is_response = rule == SequenceRule::Response;
         let next = expected.filter(|_| !is_response).unwrap_or(self.numbers.next_request());
         let from = if is_response { next.saturating_sub(WINDOW) } else { next };
-        match self.signer.verify_any(message, from..=next.saturating_add(WINDOW)) {
-            Ok(_) if is_response => Found::Holds,
-            Ok(verified) => {
-                self.numbers.resume(header, verified.sequence_number());
-                self.lost = None;
-                Found::Holds
-            }
-            Err(_) => Found::Lost,
+        let found = self.signer.verify_any(message, from..=next.saturating_add(WINDOW));
+        if let Ok(verified) = &found
+            && !is_response
+        {
+            self.numbers.resume(header, verified.sequence_number());
+            self.lost = None;
         }
+        found.is_ok()
     }
+}
+
+fn does_not_hold(header: &Header, number: u32) -> String {
+    let none = if is_signed(header) { "" } else { ": there is none" };
+    let name = name(header);
+    format!(
+        "the signature of {name} does not hold with the MAC key and sequence number {number}{none}"
+    )
 }
 
 /// Where a message was seen.
@@ -307,27 +312,17 @@ struct Place {
 }
 
 /// Whether the response that may activate signing does.
-fn activate(
-    header: &Header,
-    message: &[u8],
-    place: Place,
-    session: &mut Session,
-) -> Option<Signing> {
+fn activate(header: &Header, message: &[u8], session: &Session) -> Option<(Signing, Checked)> {
     let mac_key = session.keys.as_ref()?.mac_key()?;
     let signer = Signer::new(mac_key);
     let number = SequenceRule::ACTIVATING_RESPONSE;
-    if signer.verify(message, number).is_ok() {
-        session.tally.signatures.valid += 1;
-    } else if is_signed(header) {
-        let text = format!(
-            "the signature of {} does not hold with the MAC key and sequence number {number}",
-            name(header)
-        );
-        session.tally.invalid(place.frame, text);
-    } else {
-        return None;
-    }
-    Some(Signing { signer, numbers: SequenceNumbers::activated(), uid: header.uid, lost: None })
+    let checked = match signer.verify(message, number) {
+        Ok(_) => Checked::Valid,
+        Err(_) if is_signed(header) => Checked::Invalid(does_not_hold(header, number)),
+        Err(_) => return None,
+    };
+    let numbers = SequenceNumbers::activated();
+    Some((Signing { signer, numbers, uid: header.uid, lost: None }, checked))
 }
 
 /// Whether there is something in the place of the signature that looks like one.

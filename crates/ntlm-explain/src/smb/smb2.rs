@@ -1,8 +1,8 @@
 //! Sessions of SMB 2 and 3 on one connection (MS-SMB2 3.2.5, 3.3.5), as an observer sees them.
 
 use super::keyed::Keyed;
-use super::tally::{Tally, Unchecked};
-use super::{Ended, Logon, Purpose, Sessions, SmbExplained};
+use super::tally::{Checked, Tally, Unchecked};
+use super::{Ended, Logon, Purpose, Sessions, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
 use crate::ladder::Ladder;
 use ntlm::keys::Direction;
@@ -13,7 +13,7 @@ use ntlm_smb::smb2::{
     SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, TransformHeader,
 };
 use ntlm_smb::{
-    Cipher, Dialect, Identity, NtStatus, ProtocolId, SessionPhase, SignatureRule, Signed,
+    Cipher, Dialect, Identity, NtStatus, ProtocolId, SessionPhase, SignatureRule, Signed, Signer,
     SigningAlgorithm,
 };
 use std::collections::BTreeMap;
@@ -35,6 +35,8 @@ pub(super) struct Smb2 {
     count: u64,
     /// The connection's client is the flow's server.
     is_reversed: bool,
+    /// What the signatures of the last packet came to.
+    checked: Signatures,
     ended: Vec<Ended>,
 }
 
@@ -66,6 +68,8 @@ struct Session {
     keyed: Option<Arc<Keyed>>,
     /// The keys of the session that this connection joins.
     joined: Option<Arc<Keyed>>,
+    /// What some peers sign anonymous sessions with: keys that anyone can compute.
+    anyones: Option<Signer>,
     /// The hash of its setup, kept until the exchange is known.
     hash: Option<PreauthIntegrityHash>,
     /// Why there are no keys.
@@ -187,8 +191,15 @@ impl Smb2 {
     /// A compressed packet, which says nothing of its session.
     pub(super) fn compressed(&mut self) {
         if let Some(session) = self.sessions.values_mut().max_by_key(|session| session.number) {
-            session.tally.unchecked(Unchecked::Compressed);
+            let checked = Checked::Unchecked(Unchecked::Compressed);
+            self.checked.count(&checked);
+            session.tally.count(checked, 0);
         }
+    }
+
+    /// What the signatures of the last packet came to.
+    pub(super) fn take_checked(&mut self) -> Signatures {
+        std::mem::take(&mut self.checked)
     }
 
     pub(super) fn take_ended(&mut self) -> Vec<Ended> {
@@ -386,6 +397,7 @@ impl Smb2 {
             identity: Identity::Account,
             keyed: None,
             joined: None,
+            anyones: None,
             hash: None,
             unknown: "no logon was seen",
             tally: Tally::default(),
@@ -408,44 +420,57 @@ impl Smb2 {
     }
 
     fn signature(&mut self, header: &Header, message: &[u8], encrypted: bool, place: Place) {
-        let Some(session) = self.sessions.get_mut(&header.session_id) else { return };
+        let checked = self.check(header, message, encrypted, place);
+        if let Some((session, checked)) = self.sessions.get_mut(&header.session_id).zip(checked) {
+            self.checked.count(&checked);
+            session.tally.count(checked, place.frame);
+        }
+    }
+
+    /// `None` where no signature is expected.
+    fn check(
+        &self,
+        header: &Header,
+        message: &[u8],
+        encrypted: bool,
+        place: Place,
+    ) -> Option<Checked> {
+        let session = self.sessions.get(&header.session_id)?;
         let rule = SignatureRule::choose(header, encrypted, session.phase, session.identity);
         let doc = rule.doc();
-        let Some(key) = doc.key else { return };
+        let Some(key) = doc.key else {
+            let is_odd = rule == SignatureRule::NoKey && header.is_signed();
+            return is_odd.then(|| session.signed_without_key(message, place));
+        };
         if !header.is_signed() {
-            match doc.signed {
+            return Some(match doc.signed {
                 Signed::Always => {
-                    let text = format!("{} is not signed, though it has to be", name(header));
-                    session.tally.invalid(place.frame, text);
+                    Checked::Invalid(format!("{} is not signed, though it has to be", name(header)))
                 }
-                Signed::IfRequired | Signed::Never => session.tally.signatures.unsigned += 1,
-            }
-            return;
+                Signed::IfRequired | Signed::Never => Checked::Unsigned,
+            });
         }
         let keyed = match rule {
             SignatureRule::Binding => session.joined.as_deref(),
             _ => session.keyed.as_deref(),
         };
         let Some(signer) = keyed.and_then(|keyed| keyed.signer.as_ref()) else {
-            session.tally.unchecked(Unchecked::NoKey);
-            return;
+            return Some(Checked::Unchecked(Unchecked::NoKey));
         };
         if !place.whole {
-            session.tally.unchecked(Unchecked::NotWhole);
-        } else if signer.verify(message).is_ok() {
-            session.tally.signatures.valid += 1;
-        } else {
-            let algorithm = signer.algorithm().name();
-            let name = name(header);
-            let what = format!("the signature of {name} does not hold under {key} ({algorithm})");
-            let known = match header.signature.iter().all(|byte| *byte == 0) {
-                true => ": it is zero".to_owned(),
-                false => self.other_key(header.session_id, message),
-            };
-            if let Some(session) = self.sessions.get_mut(&header.session_id) {
-                session.tally.invalid(place.frame, format!("{what}{known}"));
-            }
+            return Some(Checked::Unchecked(Unchecked::NotWhole));
         }
+        if signer.verify(message).is_ok() {
+            return Some(Checked::Valid);
+        }
+        let (name, algorithm) = (name(header), signer.algorithm().name());
+        let known = match header.signature.iter().all(|byte| *byte == 0) {
+            true => ": it is zero".to_owned(),
+            false => self.other_key(header.session_id, message),
+        };
+        Some(Checked::Invalid(format!(
+            "the signature of {name} does not hold under {key} ({algorithm}){known}"
+        )))
     }
 
     /// Whether a signature that does not hold is one of another session on this connection.
@@ -472,7 +497,8 @@ struct Place {
 
 impl Session {
     fn has_keys(&self) -> bool {
-        [&self.keyed, &self.joined].into_iter().flatten().any(|keyed| keyed.has_keys())
+        let keys = [&self.keyed, &self.joined];
+        keys.into_iter().flatten().any(|keyed| keyed.has_keys()) || self.anyones.is_some()
     }
 
     /// The exchange that this session comes from is known now.
@@ -488,38 +514,54 @@ impl Session {
         if logon.is_anonymous && self.identity == Identity::Account {
             self.identity = Identity::Anonymous;
         }
-        let source = match self.identity {
-            Identity::Guest => Some(SessionKeySource::Guest),
-            Identity::Anonymous => Some(SessionKeySource::Anonymous),
-            Identity::Account => logon.source(),
-        };
-        let Some(source) = source else { return };
         let Some(negotiated) = negotiated else {
             self.unknown = NO_NEGOTIATE;
             return;
         };
-        let establishment = match self.purpose {
-            Purpose::Binding => Establishment::Binding,
-            Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
+        let source = match self.identity {
+            Identity::Guest => Some(SessionKeySource::Guest),
+            Identity::Anonymous => {
+                let keyed = logon.source().map(|source| self.derive(negotiated, source));
+                self.anyones = keyed.and_then(|keyed| keyed.signer);
+                Some(SessionKeySource::Anonymous)
+            }
+            Identity::Account => logon.source(),
         };
-        if establishment == Establishment::Binding && self.joined.is_none() {
+        let Some(source) = source else { return };
+        if self.purpose == Purpose::Binding && self.joined.is_none() {
             self.unknown = NOT_JOINED;
         }
-        let keyed = Arc::new(Keyed::new(SmbKeySchedule::derive(SmbDerivation {
-            dialect: negotiated.dialect,
-            signing_algorithm: negotiated.signing_algorithm,
-            cipher: negotiated.cipher,
-            source,
-            preauth_integrity_hash: self.hash.as_ref(),
-            establishment,
-        })));
-        if establishment == Establishment::NewSession && keyed.has_keys() {
+        let keyed = Arc::new(self.derive(negotiated, source));
+        if self.purpose == Purpose::Session && keyed.has_keys() {
             sessions.insert(negotiated.server_guid, session_id, Arc::clone(&keyed));
         }
         if negotiated.dialect == Dialect::Smb311 && self.hash.is_none() {
             self.unknown = NO_HASH;
         }
         self.keyed = Some(keyed);
+    }
+
+    fn derive(&self, negotiated: Negotiated, source: SessionKeySource) -> Keyed {
+        Keyed::new(SmbKeySchedule::derive(SmbDerivation {
+            dialect: negotiated.dialect,
+            signing_algorithm: negotiated.signing_algorithm,
+            cipher: negotiated.cipher,
+            source,
+            preauth_integrity_hash: self.hash.as_ref(),
+            establishment: match self.purpose {
+                Purpose::Binding => Establishment::Binding,
+                Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
+            },
+        }))
+    }
+
+    /// Windows and impacket sign anonymous sessions too, with what ExportedSessionKey comes to. It
+    /// proves nothing, since anyone can compute it; but it holds or it does not.
+    fn signed_without_key(&self, message: &[u8], place: Place) -> Checked {
+        match &self.anyones {
+            Some(signer) if place.whole && signer.verify(message).is_ok() => Checked::ByAnyone,
+            _ => Checked::Unchecked(Unchecked::NoKey),
+        }
     }
 
     /// What it came to, if it was ours to follow.
@@ -537,6 +579,7 @@ impl Session {
             unchecked: self.tally.whys(),
             unknown: (!self.has_keys() && self.identity == Identity::Account)
                 .then_some(self.unknown),
+            by_anyone: self.tally.by_anyone,
             failures: self.tally.failures,
             ..about(negotiated)
         };

@@ -63,6 +63,32 @@ impl Unchecked {
     }
 }
 
+/// What a message's signature came to.
+#[derive(Debug)]
+pub(super) enum Checked {
+    /// It holds.
+    Valid,
+    /// It holds under a key that anyone can compute.
+    ByAnyone,
+    /// It does not hold, or is missing where there has to be one.
+    Invalid(String),
+    /// What is needed to check it is missing.
+    Unchecked(Unchecked),
+    /// There could be one, and there is none.
+    Unsigned,
+}
+
+impl Signatures {
+    pub(super) const fn count(&mut self, checked: &Checked) {
+        match checked {
+            Checked::Valid | Checked::ByAnyone => self.valid += 1,
+            Checked::Invalid(_) => self.invalid += 1,
+            Checked::Unchecked(_) => self.unchecked += 1,
+            Checked::Unsigned => self.unsigned += 1,
+        }
+    }
+}
+
 /// More than this many failures of one session are counted only.
 const MOST_FAILURES: usize = 8;
 
@@ -72,23 +98,26 @@ pub(super) struct Tally {
     pub(super) signatures: Signatures,
     pub(super) decrypted: Decrypted,
     pub(super) failures: Vec<Failure>,
+    /// Of the valid signatures: with a key that anyone can compute.
+    pub(super) by_anyone: u64,
     unchecked: [u64; 4],
 }
 
 impl Tally {
-    pub(super) fn invalid(&mut self, frame: u64, message: String) {
-        self.signatures.invalid += 1;
-        self.fail(frame, message);
+    /// Counts what a message's signature came to.
+    pub(super) fn count(&mut self, checked: Checked, frame: u64) {
+        self.signatures.count(&checked);
+        match checked {
+            Checked::Valid | Checked::Unsigned => {}
+            Checked::ByAnyone => self.by_anyone += 1,
+            Checked::Invalid(message) => self.fail(frame, message),
+            Checked::Unchecked(why) => self.note(why),
+        }
     }
 
     pub(super) fn unopenable(&mut self, frame: u64, message: String) {
         self.decrypted.failed += 1;
         self.fail(frame, message);
-    }
-
-    pub(super) fn unchecked(&mut self, why: Unchecked) {
-        self.signatures.unchecked += 1;
-        self.note(why);
     }
 
     pub(super) fn unopened(&mut self, why: Unchecked) {

@@ -12,6 +12,7 @@ fn captures_agree_with_their_sidecars() {
     let wrong = accounts("accounts-wrong-password.toml");
     let mut tally = Tally::default();
     let mut in_pipes = 0;
+    let mut smb_captures = 0;
     for (path, sidecar) in sidecars(&testdata("captures")) {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let capture = path.with_extension("pcap");
@@ -43,6 +44,12 @@ fn captures_agree_with_their_sidecars() {
             assert_eq!(other.json["outcome"]["result"], "accepted", "{name}");
             in_pipes += 1;
         }
+        if sidecar["checked"]["dialects"].is_array() {
+            let good = |name: &str| sidecar["checked"][name].as_u64().unwrap_or(0);
+            let good = [good("signatures_good"), good("transforms_good")];
+            check_smb(&name, good, &found, &mut tally);
+            smb_captures += 1;
+        }
         if is_wrong {
             for exchange in exchanges(&capture, &right) {
                 tally.same(&name, "response", &exchange.json["response"], &json!("invalid"));
@@ -58,6 +65,9 @@ fn captures_agree_with_their_sidecars() {
     tally.settle("testdata/captures");
     assert!(tally.captures >= 120 && tally.exchanges >= 150 && tally.keys >= 550, "{tally:?}");
     assert_eq!(in_pipes, 3, "rpcclient-np-seal");
+    assert_eq!(smb_captures, 96);
+    assert!(tally.signatures >= 1667 && tally.transforms >= 404, "{tally:?}");
+    assert!(tally.smb_keys >= 228, "{tally:?}");
 }
 
 pub(crate) fn check_session(what: &str, session: &Value, exchange: &Exchange, tally: &mut Tally) {
@@ -120,7 +130,58 @@ pub(crate) fn check_session(what: &str, session: &Value, exchange: &Exchange, ta
         let key = &json["keys"]["random_session_key"]["value"];
         tally.same(what, "key exchange", &json!(key.is_string()), &json!(exchanged));
     }
+    check_smb_keys(what, session, json, tally);
     check_outcome(what, session, json, tally);
+}
+
+/// What SMB derives from the key, where the sidecar states it.
+fn check_smb_keys(what: &str, session: &Value, json: &Value, tally: &mut Tally) {
+    // The sidecars state keys for guest and anonymous too, which the specification does not have.
+    let smb = &json["smb"];
+    let has_key = json["version"] != "anonymous" && json["outcome"]["guest"] != true;
+    if json["outcome"]["result"] != "accepted" || !smb.is_object() || !has_key {
+        return;
+    }
+    for (ours, theirs) in [
+        ("preauth_hash", "preauth_hash"),
+        ("signing_key", "signing_key"),
+        ("client_to_server_key", "encryption_key"),
+        ("server_to_client_key", "decryption_key"),
+        ("application_key", "application_key"),
+        ("mac_key", "mac_key"),
+    ] {
+        if session[theirs].is_string() {
+            tally.same(what, ours, &smb["keys"][ours]["value"], &session[theirs]);
+            tally.smb_keys += 1;
+        }
+    }
+    if session["cipher"].is_string() {
+        tally.same(what, "cipher", &smb["cipher"], &session["cipher"]);
+    }
+    if let Some(algorithm) = session["signing_algorithm"].as_str() {
+        let algorithm = json!(algorithm.replace("AES-128", "AES"));
+        tally.same(what, "signing algorithm", &smb["signing_algorithm"], &algorithm);
+    }
+    if session["extended_security"].is_boolean() {
+        let extended = &session["extended_security"];
+        tally.same(what, "SMB's extended security", &smb["smb_extended_security"], extended);
+    }
+}
+
+/// Every signature and every encrypted packet of a capture; `good` has signatures and transforms.
+pub(crate) fn check_smb(what: &str, good: [u64; 2], found: &[Exchange], tally: &mut Tally) {
+    let sum = |part: &str, field: &str| -> u64 {
+        let smb = found.iter().map(|it| &it.json["smb"]);
+        smb.map(|smb| smb[part][field].as_u64().unwrap_or(0)).sum()
+    };
+    let [signatures, transforms] = good;
+    tally.same(what, "signatures", &json!(sum("signatures", "valid")), &json!(signatures));
+    tally.same(what, "packets opened", &json!(sum("decrypted", "ok")), &json!(transforms));
+    for (part, field) in [("signatures", "invalid"), ("decrypted", "failed")] {
+        tally.same(what, field, &json!(sum(part, field)), &json!(0));
+    }
+    tally.signatures += signatures;
+    tally.transforms += transforms;
 }
 
 fn check_flags_and_lengths(what: &str, session: &Value, exchange: &Exchange, tally: &mut Tally) {

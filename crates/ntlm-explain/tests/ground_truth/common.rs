@@ -61,6 +61,10 @@ pub(crate) struct Tally {
     pub(crate) exchanges: usize,
     pub(crate) keys: usize,
     pub(crate) facts: usize,
+    /// Keys of SMB, signatures that hold, encrypted packets that open.
+    pub(crate) smb_keys: usize,
+    pub(crate) signatures: u64,
+    pub(crate) transforms: u64,
     /// What does not agree.
     pub(crate) wrong: Vec<String>,
 }
@@ -76,8 +80,12 @@ impl Tally {
 
     /// Says the figures, and fails if anything did not agree.
     pub(crate) fn settle(&self, of: &str) {
-        let Self { captures, exchanges, keys, facts, wrong } = self;
+        let Self { captures, exchanges, keys, facts, smb_keys, signatures, transforms, wrong } =
+            self;
         println!("{of}: {captures} captures, {exchanges} exchanges, {keys} keys, {facts} facts");
+        println!(
+            "{of}: {smb_keys} keys of SMB, {signatures} signatures, {transforms} packets opened"
+        );
         assert!(wrong.is_empty(), "{} of {facts} disagree:\n{}", wrong.len(), wrong.join("\n"));
     }
 
