@@ -189,8 +189,12 @@ mod tests {
                 fragment: None,
             };
             let fragment = Fragment { identification, offset, more };
-            let origin =
-                Origin { file: 0, frame: 1, time: Some(Timestamp(self.seconds * 1_000_000_000)) };
+            let origin = Origin {
+                frame: 1,
+                file: 0,
+                frame_in_file: 1,
+                time: Some(Timestamp(self.seconds * 1_000_000_000)),
+            };
             let notices = &mut self.notices;
             let protocol = self.fragments.add(
                 &packet,

@@ -22,7 +22,7 @@
 //! # Ok::<(), ntlm_capture::CaptureError>(())
 //! ```
 //!
-//! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes; `link`, `ip` and `fragments` take off the headers; `tcp` puts
+//! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes, `sources` one sequence of several files; `link`, `ip` and `fragments` take off the headers; `tcp` puts
 //! one stream in order, with `store` for what came too early; `flow` pairs streams and forgets them with the help of `recency`; `capture`
 //! joins it all and tells `event`s.
 
@@ -42,6 +42,7 @@ mod names;
 mod origins;
 mod queue;
 mod recency;
+mod sources;
 mod store;
 mod tcp;
 mod udp;

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     fn origin(frame: u64) -> Origin {
-        Origin { file: 0, frame, time: None }
+        Origin { frame, file: 0, frame_in_file: frame, time: None }
     }
 
     fn pieces(store: &mut Store) -> Vec<(u64, u64, Vec<u8>)> {

@@ -352,7 +352,12 @@ mod tests {
                 queue: &mut self.queue,
                 flow: FlowId { serial: 1, slot: 0 },
                 direction: Direction::ClientToServer,
-                origin: Origin { file: 0, frame: self.frame, time: None },
+                origin: Origin {
+                    frame: self.frame,
+                    file: 0,
+                    frame_in_file: self.frame,
+                    time: None,
+                },
                 whole: Whole::Packet(b""),
             };
             step(&mut self.stream, &mut out);

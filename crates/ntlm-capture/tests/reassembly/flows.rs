@@ -2,7 +2,7 @@
 
 use crate::wire::{self, ACK, FIN, Pcap, RST, SYN, Segment, client, server};
 use ntlm_capture::{
-    Capture, CaptureError, Direction, EndReason, Event, GapCause, Limits, NoticeKind, Part,
+    Capture, CaptureError, Direction, EndReason, Event, GapCause, Limits, NoticeKind, Origin, Part,
     Problem, Timestamp,
 };
 
@@ -487,9 +487,18 @@ fn an_unknown_link_is_named_once() {
 
 #[test]
 fn several_files_are_one_capture() {
-    let segments = after_handshake(&[client(103, 500, ACK, b"def"), client(100, 500, ACK, b"abc")]);
-    let first = Pcap::of(&segments[..4]).bytes;
-    let second = Pcap::of(&segments[4..]).bytes;
+    let segments = after_handshake(&[
+        client(103, 500, ACK, b"def"),
+        client(100, 500, ACK, b"abc"),
+        client(106, 500, ACK, b"ghi"),
+    ]);
+    // Frames 1, 2, 4 and 6 of the whole, and 3 and 5.
+    let mut files = [Pcap::new(1), Pcap::new(1)];
+    for (at, segment) in (1..).zip(&segments) {
+        let file = usize::from([3, 5].contains(&at));
+        files[file].add_at(at, &segment.ethernet());
+    }
+    let [first, second] = files.map(|file| file.bytes);
     let files = [
         Ok(&first[..]),
         Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
@@ -502,16 +511,47 @@ fn several_files_are_one_capture() {
     loop {
         match capture.next_event() {
             Ok(Some(Event::Data(d))) => {
-                data.push((d.origin.file, d.origin.frame, d.bytes.to_vec()))
+                let Origin { frame, file, frame_in_file, .. } = d.origin;
+                data.push((frame, file, frame_in_file, d.bytes.to_vec()));
             }
             Ok(Some(_)) => {}
             Ok(None) => break,
             Err(error) => errors.push((error.file, error.problem)),
         }
     }
-    assert_eq!(data, [(3, 1, b"abc".to_vec()), (0, 4, b"def".to_vec())]);
+    assert_eq!(
+        data,
+        [(5, 3, 2, b"abc".to_vec()), (4, 0, 3, b"def".to_vec()), (6, 0, 4, b"ghi".to_vec())]
+    );
     assert!(matches!(errors[..], [(1, Problem::Io(_)), (2, Problem::NotACapture)]));
-    assert_eq!(capture.totals().packets, 5);
+    assert_eq!(capture.totals().packets, 6);
+}
+
+#[test]
+fn packets_of_the_same_time_come_in_the_order_of_the_files() {
+    let datagrams = [b"a", b"b", b"c", b"d"].map(|bytes| {
+        let [from, to] = ["10.0.0.1", "10.0.0.2"].map(|end| end.parse().unwrap());
+        let udp = [&[0, 1, 0, 2, 0, 9, 0, 0], &bytes[..]].concat();
+        wire::ethernet(&wire::ip(from, to, 17, &udp))
+    });
+    let mut files = [Pcap::new(1), Pcap::new(1), Pcap::new(1)];
+    files[2].add_at(7, &datagrams[0]);
+    files[0].add_at(7, &datagrams[1]);
+    // The file is not in order of time, and stays as it is.
+    files[0].add_at(3, &datagrams[2]);
+    files[1].add_at(8, &datagrams[3]);
+    let files = files.map(|file| file.bytes);
+    let mut capture = Capture::of_files(files.iter().map(|file| Ok(&file[..])), Limits::default());
+    let mut seen = Vec::new();
+    while let Some(event) = capture.next_event().unwrap() {
+        match event {
+            Event::Datagram(datagram) => {
+                seen.push((datagram.origin.frame, datagram.origin.file, datagram.bytes[0]));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, [(1, 0, b'b'), (2, 0, b'c'), (3, 2, b'a'), (4, 1, b'd')]);
 }
 
 #[test]
