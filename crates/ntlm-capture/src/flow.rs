@@ -15,7 +15,7 @@ use crate::{
     limits::Limits,
     queue::{Pending, Queue, Whole},
     recency::{Rank, Recency},
-    tcp::{Out, Segment, Stream},
+    tcp::{Out, Segment, Stream, Waiting},
 };
 
 /// How many packets of the capture a flow that was reset is still open to stragglers.
@@ -52,23 +52,10 @@ struct Flow {
     client_is_low: bool,
     client: Stream,
     server: Stream,
-    hold: Option<Hold>,
     /// When it was reset, in packets of the capture.
     reset_at: u64,
     /// Whether `waiting_flows` has this slot.
     listed: bool,
-}
-
-/// The capture lacks bytes which their receiver has acknowledged. They may have been recorded late, so what the
-/// receiver said since waits for them.
-#[derive(Clone, Copy)]
-struct Hold {
-    /// The stream that lacks bytes.
-    direction: Direction,
-    /// Up to where.
-    target: u64,
-    /// Packets still to wait for.
-    patience: u32,
 }
 
 /// What the current packet is.
@@ -193,7 +180,6 @@ impl Flows {
             client_is_low: Key::new(endpoints.client, endpoints.server).1,
             client: Stream::default(),
             server: Stream::default(),
-            hold: None,
             reset_at: 0,
             listed: false,
         };
@@ -244,7 +230,7 @@ impl Flows {
             let Some(flow) = self.slots.get_mut(index(slot)) else { continue };
             flow.listed = false;
             let cost = flow.cost();
-            flow.give_up_waiting(now, queue);
+            flow.deliver_all(GapCause::Bound, now, queue);
             self.waiting = self.waiting - cost + flow.cost();
         }
     }
@@ -282,6 +268,13 @@ impl Flow {
         }
     }
 
+    fn of(&self, direction: Direction) -> &Stream {
+        match direction {
+            Direction::ClientToServer => &self.client,
+            Direction::ServerToClient => &self.server,
+        }
+    }
+
     /// Returns whether the segment brought new bytes.
     fn segment(
         &mut self,
@@ -292,117 +285,122 @@ impl Flow {
         queue: &mut Queue,
     ) -> bool {
         let direction = self.direction(from_low);
+        self.client.tick();
+        self.server.tick();
         if segment.syn {
             self.stream_mut(direction).open(segment);
         }
         if let Some(ack) = segment.ack {
-            self.acknowledge(direction.opposite(), ack, limits, now, queue);
+            self.stream_mut(direction.opposite()).acknowledge(ack);
         }
         let mut news = false;
         if !segment.rst && (segment.len() > 0 || segment.fin) {
-            let until = match self.hold {
-                None => u64::MAX,
-                Some(hold) if hold.direction == direction => hold.target,
-                Some(_) => 0,
-            };
+            let may_follow = self.of(direction.opposite()).has_told(segment.ack);
             let (stream, mut out) = self.stream(direction, now, queue);
-            news = stream.receive(segment, until, &mut out);
-            self.release_if_due(now, queue);
-            self.bound(direction, limits, now, queue);
+            news = stream.receive(segment, may_follow, &mut out);
         }
+        self.client.give_up_if_due(limits.patience);
+        self.server.give_up_if_due(limits.patience);
+        self.deliver(GapCause::Acknowledged, now, queue);
+        self.bound(direction, limits, now, queue);
         news
     }
 
-    /// The receiver of `direction` has everything before `ack`.
-    fn acknowledge(
-        &mut self,
-        direction: Direction,
-        ack: u32,
-        limits: &Limits,
-        now: Now<'_>,
-        queue: &mut Queue,
-    ) {
-        self.stream_mut(direction).acknowledge(ack);
-        if let Some(hold) = &mut self.hold {
-            hold.patience = hold.patience.saturating_sub(1);
-        } else {
-            let stream = self.stream_mut(direction);
-            let Some(target) = stream.acknowledged_hole() else { return };
-            let patience = if stream.give_up_acknowledged() { 0 } else { limits.patience };
-            self.hold = Some(Hold { direction, target, patience });
-        }
-        self.release_if_due(now, queue);
-    }
-
-    /// Ends the hold if the bytes have come or have had their time.
-    fn release_if_due(&mut self, now: Now<'_>, queue: &mut Queue) {
-        let Some(Hold { direction, target, patience }) = self.hold else { return };
-        let (stream, mut out) = self.stream(direction, now, queue);
-        if patience > 0 && stream.next() < target {
-            return;
-        }
-        while stream.next() < target {
-            if !stream.skip_hole(target, GapCause::Acknowledged, &mut out)
-                && !stream.deliver_one(&mut out)
-            {
-                break;
+    /// Tells what adjoins: each piece after what its sender had received when it sent it, and as captured where
+    /// that leaves a choice. So answers follow their questions however they were recorded.
+    fn deliver(&mut self, cause: GapCause, now: Now<'_>, queue: &mut Queue) {
+        while !(self.client.is_idle() && self.server.is_idle()) {
+            let skipped = DIRECTIONS.into_iter().any(|direction| {
+                let (stream, mut out) = self.stream(direction, now, queue);
+                stream.skip_given_up(cause, &mut out)
+            });
+            if skipped {
+                continue;
             }
+            let Some(direction) = self.next_in_order() else { return };
+            let (stream, mut out) = self.stream(direction, now, queue);
+            stream.deliver_one(&mut out);
         }
-        self.hold = None;
-        self.deliver(None, now, queue);
     }
 
-    /// Delivers what waits in both streams in the order of capture; with `cause`, holes and all.
-    fn deliver(&mut self, cause: Option<GapCause>, now: Now<'_>, queue: &mut Queue) {
-        let ready = |stream: &Stream| match stream.waiting() {
-            Some((origin, next)) if next || cause.is_some() => Some(origin),
+    /// Which stream has a piece that can be told now.
+    fn next_in_order(&self) -> Option<Direction> {
+        let [client, server] =
+            DIRECTIONS.map(|direction| self.waiting(direction).filter(|first| first.is_next));
+        match (client, server) {
+            // Where each waits for the other, one of them was sent again.
+            (Some(client), Some(server)) => Some(earlier(client, server)),
+            (Some(First { must_wait: false, .. }), None) => Some(Direction::ClientToServer),
+            (None, Some(First { must_wait: false, .. })) => Some(Direction::ServerToClient),
             _ => None,
-        };
+        }
+    }
+
+    fn waiting(&self, direction: Direction) -> Option<First> {
+        let Waiting { origin, ack, is_next } = self.of(direction).waiting()?;
+        let must_wait = !self.of(direction.opposite()).has_told(ack);
+        Some(First { must_wait, origin, is_next })
+    }
+
+    /// Tells all that waits, whatever is missing before it.
+    fn deliver_all(&mut self, cause: GapCause, now: Now<'_>, queue: &mut Queue) {
+        self.client.give_up_acknowledged();
+        self.server.give_up_acknowledged();
         loop {
-            let direction = match (ready(&self.client), ready(&self.server)) {
-                (None, None) => return,
-                (Some(client), Some(server)) if server < client => Direction::ServerToClient,
-                (Some(_), _) => Direction::ClientToServer,
-                (None, Some(_)) => Direction::ServerToClient,
+            self.deliver(cause, now, queue);
+            let direction = match DIRECTIONS.map(|direction| self.waiting(direction)) {
+                [Some(client), Some(server)] => earlier(client, server),
+                [Some(_), None] => Direction::ClientToServer,
+                [None, Some(_)] => Direction::ServerToClient,
+                [None, None] => return,
             };
             let (stream, mut out) = self.stream(direction, now, queue);
-            if let Some(cause) = cause {
-                stream.skip_hole(u64::MAX, cause, &mut out);
-            }
+            stream.skip_hole(cause, &mut out);
             stream.deliver_one(&mut out);
         }
     }
 
     /// Gives up holes of a stream until what waits in it is within the limit.
     fn bound(&mut self, direction: Direction, limits: &Limits, now: Now<'_>, queue: &mut Queue) {
-        if self.stream_mut(direction).cost() <= limits.waiting_per_stream {
+        if self.of(direction).cost() <= limits.waiting_per_stream {
             return;
         }
-        if let Some(hold) = &mut self.hold {
-            hold.patience = 0;
-            self.release_if_due(now, queue);
+        self.client.give_up_acknowledged();
+        self.server.give_up_acknowledged();
+        self.deliver(GapCause::Acknowledged, now, queue);
+        while self.of(direction).cost() > limits.waiting_per_stream {
+            let (stream, mut out) = self.stream(direction, now, queue);
+            stream.skip_hole(GapCause::Bound, &mut out);
+            stream.deliver_one(&mut out);
+            self.deliver(GapCause::Acknowledged, now, queue);
         }
-        let (stream, mut out) = self.stream(direction, now, queue);
-        while stream.cost() > limits.waiting_per_stream {
-            stream.skip_hole(u64::MAX, GapCause::Bound, &mut out);
-            stream.deliver(u64::MAX, &mut out);
-        }
-    }
-
-    fn give_up_waiting(&mut self, now: Now<'_>, queue: &mut Queue) {
-        self.hold = None;
-        self.deliver(Some(GapCause::Bound), now, queue);
     }
 
     fn finish(&mut self, now: Now<'_>, queue: &mut Queue) {
-        self.hold = None;
-        self.deliver(Some(GapCause::FlowEnd), now, queue);
-        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+        self.deliver_all(GapCause::FlowEnd, now, queue);
+        for direction in DIRECTIONS {
             let (stream, mut out) = self.stream(direction, now, queue);
-            let end = stream.known_end();
-            stream.skip_hole(end, GapCause::FlowEnd, &mut out);
+            stream.skip_to_end(GapCause::FlowEnd, &mut out);
         }
     }
+}
+
+const DIRECTIONS: [Direction; 2] = [Direction::ClientToServer, Direction::ServerToClient];
+
+/// The first waiting piece of a stream.
+#[derive(Clone, Copy)]
+struct First {
+    /// Whether something that its sender had received is still to be told.
+    must_wait: bool,
+    origin: Origin,
+    /// Whether it adjoins what was told.
+    is_next: bool,
+}
+
+/// Which of two pieces comes first: what need not wait, then what was captured first.
+fn earlier(client: First, server: First) -> Direction {
+    let key = |first: First| (first.must_wait, first.origin);
+    if key(server) < key(client) { Direction::ServerToClient } else { Direction::ClientToServer }
 }
 
 impl Key {

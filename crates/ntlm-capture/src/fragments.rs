@@ -10,7 +10,7 @@ use crate::{
     event::{Notice, NoticeKind, Origin},
     ip::{Fragment, Packet},
     limits::Limits,
-    store::{Content, Store},
+    store::{About, Content, Store},
 };
 
 /// What an IP packet can be long, header excluded.
@@ -107,7 +107,7 @@ impl Fragments {
             partial.length = Some(end);
         }
         let cost = partial.store.cost();
-        if partial.store.insert(start, bytes, 0, origin).is_some() {
+        if partial.store.insert(start, bytes, 0, About { origin, ack: None }).is_some() {
             notice(Notice { kind: NoticeKind::FragmentConflict, origin });
         }
         self.cost = self.cost - cost + partial.store.cost();

@@ -17,9 +17,17 @@ pub(crate) struct Store {
     cost: usize,
 }
 
+/// Where a piece comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) origin: Origin,
+    /// What its sender had received when it sent it.
+    pub(crate) ack: Option<u32>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Piece {
-    pub(crate) origin: Origin,
+    pub(crate) about: About,
     pub(crate) content: Content,
 }
 
@@ -50,6 +58,10 @@ impl Store {
     /// Memory in use, in bytes.
     pub(crate) fn cost(&self) -> usize {
         if self.pieces.is_empty() { 0 } else { self.cost + NODE }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// The first piece and where it starts.
@@ -88,7 +100,7 @@ impl Store {
         start: u64,
         bytes: &[u8],
         cut: u64,
-        origin: Origin,
+        about: About,
     ) -> Option<u64> {
         let bytes_end = start + wide(bytes.len());
         let end = bytes_end + cut;
@@ -127,11 +139,11 @@ impl Store {
         for range in free {
             let bytes = slice(range.start, range.end).unwrap_or_default();
             if !bytes.is_empty() {
-                self.add(range.start, Piece { origin, content: Content::Bytes(bytes.into()) });
+                self.add(range.start, Piece { about, content: Content::Bytes(bytes.into()) });
             }
             let cut_start = range.start.max(bytes_end);
             if cut_start < range.end {
-                self.add(cut_start, Piece { origin, content: Content::Cut(range.end - cut_start) });
+                self.add(cut_start, Piece { about, content: Content::Cut(range.end - cut_start) });
             }
         }
         conflict
@@ -147,8 +159,8 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn origin(frame: u64) -> Origin {
-        Origin { frame, file: 0, frame_in_file: frame, time: None }
+    fn about(frame: u64) -> About {
+        About { origin: Origin { frame, file: 0, frame_in_file: frame, time: None }, ack: None }
     }
 
     fn pieces(store: &mut Store) -> Vec<(u64, u64, Vec<u8>)> {
@@ -158,7 +170,7 @@ mod tests {
                 Content::Bytes(bytes) => bytes.into_vec(),
                 Content::Cut(length) => vec![b'?'; usize::try_from(length).unwrap()],
             };
-            pieces.push((start, piece.origin.frame, bytes));
+            pieces.push((start, piece.about.origin.frame, bytes));
         }
         assert_eq!(store.cost(), 0);
         pieces
@@ -167,9 +179,9 @@ mod tests {
     #[test]
     fn the_first_copy_stays() {
         let mut store = Store::default();
-        assert_eq!(store.insert(4, b"EFGH", 0, origin(1)), None);
-        assert_eq!(store.insert(12, b"M", 0, origin(2)), None);
-        assert_eq!(store.insert(2, b"cdeFghijklmno", 0, origin(3)), Some(4));
+        assert_eq!(store.insert(4, b"EFGH", 0, about(1)), None);
+        assert_eq!(store.insert(12, b"M", 0, about(2)), None);
+        assert_eq!(store.insert(2, b"cdeFghijklmno", 0, about(3)), Some(4));
         assert_eq!(
             pieces(&mut store),
             [
@@ -185,18 +197,18 @@ mod tests {
     #[test]
     fn equal_copies_are_no_conflict() {
         let mut store = Store::default();
-        assert_eq!(store.insert(0, b"abcdef", 0, origin(1)), None);
-        assert_eq!(store.insert(2, b"cd", 0, origin(2)), None);
-        assert_eq!(store.insert(2, b"cdefgh", 0, origin(3)), None);
-        assert_eq!(store.insert(2, b"cdefgX", 0, origin(3)), Some(7));
+        assert_eq!(store.insert(0, b"abcdef", 0, about(1)), None);
+        assert_eq!(store.insert(2, b"cd", 0, about(2)), None);
+        assert_eq!(store.insert(2, b"cdefgh", 0, about(3)), None);
+        assert_eq!(store.insert(2, b"cdefgX", 0, about(3)), Some(7));
         assert_eq!(pieces(&mut store), [(0, 1, b"abcdef".to_vec()), (6, 3, b"gh".to_vec())]);
     }
 
     #[test]
     fn what_was_cut_is_kept_apart() {
         let mut store = Store::default();
-        store.insert(3, b"D", 0, origin(1));
-        assert_eq!(store.insert(0, b"ab", 4, origin(2)), None);
+        store.insert(3, b"D", 0, about(1));
+        assert_eq!(store.insert(0, b"ab", 4, about(2)), None);
         assert_eq!(
             pieces(&mut store),
             [
@@ -211,9 +223,9 @@ mod tests {
     #[test]
     fn coverage_is_from_zero() {
         let mut store = Store::default();
-        store.insert(2, b"cd", 0, origin(1));
+        store.insert(2, b"cd", 0, about(1));
         assert!(!store.covers(2));
-        store.insert(0, b"ab", 0, origin(1));
+        store.insert(0, b"ab", 0, about(1));
         assert!(store.covers(4) && !store.covers(5));
     }
 }
