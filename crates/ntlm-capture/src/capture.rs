@@ -222,8 +222,8 @@ impl Decoder {
     /// Tells what is left of one flow or datagram, now that no packet follows; false if there is none.
     fn end_one(&mut self, queue: &mut Queue) -> bool {
         let tell = |notice| queue.push_back(Pending::Event(Event::Notice(notice)));
-        let now = Now { origin: self.last, whole: Whole::Packet(&[]) };
-        self.fragments.give_up_oldest(tell) || self.flows.end_one(now, queue)
+        let now = Now { origin: self.last, whole: Whole::Passing };
+        self.fragments.give_up_oldest(tell) || self.flows.end_one(now, &self.limits, queue)
     }
 }
 

@@ -115,7 +115,7 @@ impl Fragments {
         if let Some(length) = partial.length.filter(|length| partial.store.covers(*length)) {
             let mut done = self.remove(key)?;
             datagram.clear();
-            while let Some((_, piece)) = done.store.pop_first() {
+            while let Some((_, piece)) = done.store.pop_first(u64::MAX) {
                 if let Content::Bytes(bytes) = piece.content {
                     datagram.extend_from_slice(&bytes);
                 }

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes, `sources` one sequence of several files; `link`, `ip` and `fragments` take off the headers; `tcp` puts
-//! one stream in order, with `store` for what came too early; `flow` pairs streams and forgets them with the help of `recency`; `capture`
+//! one stream in order, with `store` for what came too early; `flow` pairs streams, begins them with the help of `opening` and forgets them with that of `recency`; `capture`
 //! joins it all and tells `event`s.
 
 mod buffer;
@@ -39,6 +39,7 @@ mod ip;
 mod limits;
 mod link;
 mod names;
+mod opening;
 mod origins;
 mod queue;
 mod recency;

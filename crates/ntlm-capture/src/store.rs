@@ -46,6 +46,21 @@ impl Piece {
         }
     }
 
+    /// Takes off what is beyond `length` bytes.
+    fn split_off(&mut self, length: u64) -> Option<Self> {
+        let beyond = self.len().checked_sub(length).filter(|beyond| *beyond > 0)?;
+        let about = self.about;
+        let (content, rest) = match &self.content {
+            Content::Bytes(bytes) => {
+                let (first, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+                (Content::Bytes(first.into()), Content::Bytes(rest.into()))
+            }
+            Content::Cut(_) => (Content::Cut(length), Content::Cut(beyond)),
+        };
+        self.content = content;
+        Some(Self { about, content: rest })
+    }
+
     fn cost(&self) -> usize {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() + OVERHEAD,
@@ -74,9 +89,13 @@ impl Store {
         self.pieces.last_key_value().map_or(0, |(start, piece)| start + piece.len())
     }
 
-    pub(crate) fn pop_first(&mut self) -> Option<(u64, Piece)> {
-        let (start, piece) = self.pieces.pop_first()?;
+    /// Takes the first piece out, or as many bytes of it as are wanted, at least one.
+    pub(crate) fn pop_first(&mut self, wanted: u64) -> Option<(u64, Piece)> {
+        let (start, mut piece) = self.pieces.pop_first()?;
         self.cost -= piece.cost();
+        if let Some(rest) = piece.split_off(wanted.max(1)) {
+            self.add(start + piece.len(), rest);
+        }
         Some((start, piece))
     }
 
@@ -165,7 +184,7 @@ mod tests {
 
     fn pieces(store: &mut Store) -> Vec<(u64, u64, Vec<u8>)> {
         let mut pieces = Vec::new();
-        while let Some((start, piece)) = store.pop_first() {
+        while let Some((start, piece)) = store.pop_first(u64::MAX) {
             let bytes = match piece.content {
                 Content::Bytes(bytes) => bytes.into_vec(),
                 Content::Cut(length) => vec![b'?'; usize::try_from(length).unwrap()],
@@ -218,6 +237,18 @@ mod tests {
                 (4, 2, b"??".to_vec())
             ]
         );
+    }
+
+    #[test]
+    fn pieces_are_taken_in_part() {
+        let mut store = Store::default();
+        store.insert(5, b"abc", 4, about(1));
+        let mut taken = Vec::new();
+        while let Some((start, piece)) = store.pop_first(2) {
+            taken.push((start, piece.len(), matches!(piece.content, Content::Cut(_))));
+        }
+        assert_eq!(taken, [(5, 2, false), (7, 1, false), (8, 2, true), (10, 2, true)]);
+        assert_eq!(store.cost(), 0);
     }
 
     #[test]

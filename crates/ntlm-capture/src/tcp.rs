@@ -14,7 +14,7 @@ use crate::{
 const WINDOW: i64 = 1 << 30;
 
 /// How far before the first captured byte an acknowledgement may tell that the stream began.
-const REORDERED_START: u32 = 1 << 20;
+pub(crate) const REORDERED_START: u32 = 1 << 20;
 
 /// What reassembly needs of a TCP header, and what follows it.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Where its first byte is in sequence; a SYN takes one.
-    fn first_seq(&self) -> u32 {
+    pub(crate) fn first_seq(&self) -> u32 {
         self.seq.wrapping_add(self.syn.into())
     }
 }
@@ -153,6 +153,26 @@ impl Stream {
             self.next_seq = segment.first_seq();
         }
         self.start = Start::Syn;
+    }
+
+    /// Whether the beginning is known for certain.
+    pub(crate) fn is_open(&self) -> bool {
+        self.start == Start::Syn
+    }
+
+    /// What the peer has acknowledged before anything came.
+    pub(crate) fn hint(&self) -> Option<u32> {
+        match self.start {
+            Start::Hint(ack) => Some(ack),
+            _ => None,
+        }
+    }
+
+    /// Begins with this sequence number, unless the beginning is known already.
+    pub(crate) fn begin_midway(&mut self, seq: u32) {
+        if let Start::Unknown | Start::Hint(_) = self.start {
+            (self.start, self.next_seq) = (Start::Midway, seq);
+        }
     }
 
     /// The peer acknowledged everything before `ack`.
@@ -319,13 +339,15 @@ impl Stream {
         Some(Waiting { origin, ack, is_next: start <= self.next })
     }
 
-    /// Delivers one waiting piece if it is next.
-    pub(crate) fn deliver_one(&mut self, out: &mut Out<'_, '_>) -> bool {
-        match self.store.first() {
-            Some((start, _)) if start <= self.next => {}
-            _ => return false,
+    /// Delivers one waiting piece if it is next, or as much of it as lies before the sequence number `until`.
+    pub(crate) fn deliver_one(&mut self, until: Option<u32>, out: &mut Out<'_, '_>) -> bool {
+        if !self.is_ready() {
+            return false;
         }
-        let Some((start, Piece { about, content })) = self.store.pop_first() else { return false };
+        let ahead = until.and_then(|until| u64::try_from(distance(self.next_seq, until)).ok());
+        let ahead = ahead.filter(|ahead| *ahead > 0).unwrap_or(u64::MAX);
+        let Some((start, piece)) = self.store.pop_first(ahead) else { return false };
+        let Piece { about, content } = piece;
         debug_assert_eq!(start, self.next);
         let origin = about.origin;
         match content {
@@ -382,7 +404,7 @@ impl Stream {
 }
 
 /// From one sequence number to another, the shorter way round.
-fn distance(from: u32, to: u32) -> i64 {
+pub(crate) fn distance(from: u32, to: u32) -> i64 {
     to.wrapping_sub(from).cast_signed().into()
 }
 
@@ -408,7 +430,7 @@ mod tests {
             self.frame += 1;
             self.tell(|stream, out| {
                 stream.receive(segment, true, out);
-                while stream.deliver_one(out) {}
+                while stream.deliver_one(None, out) {}
             })
         }
 
@@ -464,7 +486,7 @@ mod tests {
         let waiting = test.stream.waiting().unwrap();
         assert_eq!((waiting.ack, waiting.is_next), (Some(7), true));
         let deliver = |stream: &mut Stream, out: &mut Out<'_, '_>| {
-            assert!(stream.deliver_one(out));
+            assert!(stream.deliver_one(None, out));
         };
         assert_eq!(test.tell(deliver), [(0, None)]);
         assert_eq!(test.stream.waiting(), None);
@@ -531,7 +553,7 @@ mod tests {
         test.receive(&segment(105, b"f"));
         let skip = |stream: &mut Stream, out: &mut Out<'_, '_>| {
             stream.skip_hole(GapCause::Bound, out);
-            while stream.deliver_one(out) {}
+            while stream.deliver_one(None, out) {}
         };
         assert_eq!(test.tell(skip), [(0, Some(2)), (2, None)]);
         assert_eq!(test.tell(skip), [(3, Some(2)), (5, None)]);
