@@ -87,7 +87,7 @@ impl Flows {
         let known = self.slots_by_key.get(&key).copied();
         let slot = match known {
             Some(slot) if !self.is_other(slot, from_low, segment) => slot,
-            _ if known.is_none() && !segment.syn && (segment.rst || segment.len() == 0) => return,
+            _ if known.is_none() && !segment.begins_a_flow() => return,
             known => {
                 let endpoints = endpoints(source, destination, segment);
                 self.start(known, key, endpoints, now, limits, queue)

@@ -54,6 +54,11 @@ impl<'a> Segment<'a> {
         wide(self.bytes.len()) + self.missing
     }
 
+    /// Whether it has a part in a stream. What only acknowledges or resets is no reason to follow a flow.
+    pub(crate) fn begins_a_flow(&self) -> bool {
+        self.syn || !self.rst && (self.len() > 0 || self.fin)
+    }
+
     /// Where its first byte is in sequence; a SYN takes one.
     pub(crate) fn first_seq(&self) -> u32 {
         self.seq.wrapping_add(self.syn.into())
