@@ -9,6 +9,9 @@ use crate::{
 /// Large enough that system calls do not matter, small enough to stay in the second-level cache.
 const SIZE: usize = 256 << 10;
 
+/// Enough for the first packet: many files may be open that wait for their turn.
+const FIRST: usize = 16 << 10;
+
 /// What was read of a file and not used yet, out of gzip if need be.
 pub(crate) struct Buffer<R> {
     input: R,
@@ -28,7 +31,7 @@ impl<R: Read> Buffer<R> {
         Self {
             input,
             gzip: None,
-            bytes: vec![0; SIZE],
+            bytes: vec![0; FIRST],
             start: 0,
             end: 0,
             offset: 0,
@@ -48,14 +51,21 @@ impl<R: Read> Buffer<R> {
     }
 
     fn read_on(&mut self, count: usize) -> Result<(), Problem> {
-        if !self.sniffed {
+        if self.sniffed {
+            let size = self.bytes.len().max(SIZE);
+            self.bytes.resize(size, 0);
+        } else {
             self.sniffed = true;
-            self.read_on(gzip::MAGIC.len())?;
+            self.read(gzip::MAGIC.len())?;
             if self.available().starts_with(&gzip::MAGIC) {
                 self.gzip = Some(Box::new(Gzip::new(self.available())));
                 (self.start, self.end) = (0, 0);
             }
         }
+        self.read(count)
+    }
+
+    fn read(&mut self, count: usize) -> Result<(), Problem> {
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -142,9 +152,11 @@ mod tests {
     fn memory_follows_what_arrives_not_what_is_asked_for() {
         let mut buffer = Buffer::new(&[1_u8, 2, 3][..]);
         assert_eq!(buffer.fill(usize::MAX).unwrap(), 3);
-        assert_eq!(buffer.bytes.len(), SIZE);
+        assert_eq!(buffer.bytes.len(), FIRST);
         let big = vec![7; SIZE + 1];
         let mut buffer = Buffer::new(&big[..]);
+        assert_eq!(buffer.fill(FIRST).unwrap(), FIRST);
+        assert_eq!(buffer.bytes.len(), FIRST);
         assert_eq!(buffer.fill(usize::MAX).unwrap(), SIZE + 1);
         assert_eq!(buffer.bytes.len(), SIZE * 2);
     }

@@ -37,10 +37,13 @@ pub struct Timestamp(pub u64);
 /// What was reassembled from IP fragments came in the frame that completed it, as Wireshark has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
+    /// Number of the frame in the capture, counted from 1: as Wireshark counts in the file or, of several files,
+    /// in what `mergecap` makes of them.
+    pub frame: u64,
     /// Which file, counted from 0.
     pub file: u32,
-    /// Number of the frame in this file, counted from 1, as Wireshark does.
-    pub frame: u64,
+    /// Number of the frame in this file, counted from 1. The same as `frame` if there is but one.
+    pub frame_in_file: u64,
     /// `None` where the file has no time for it (pcapng simple packet block).
     pub time: Option<Timestamp>,
 }

@@ -54,6 +54,11 @@ impl<R: Read> File<R> {
         Self { buffer: Buffer::new(input), number, frames: 0, format: None }
     }
 
+    /// How many frames have been read, those without a packet too.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames
+    }
+
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.buffer.get(range)
     }
@@ -87,7 +92,8 @@ impl<R: Read> File<R> {
         Ok(captured.map(|captured| {
             self.frames += 1;
             let Captured { time, link_type, interface, first, original_len, bytes } = captured;
-            let origin = Origin { file: self.number, frame: self.frames, time };
+            let (file, frames) = (self.number, self.frames);
+            let origin = Origin { frame: frames, file, frame_in_file: frames, time };
             Record::Packet(Packet { origin, link_type, interface, first, original_len, bytes })
         }))
     }

@@ -13,9 +13,10 @@ use crate::{
         Direction, EndReason, Endpoints, Event, FlowEnded, FlowId, FlowStarted, GapCause, Origin,
     },
     limits::Limits,
+    opening::Opening,
     queue::{Pending, Queue, Whole},
     recency::{Rank, Recency},
-    tcp::{Out, Segment, Stream},
+    tcp::{Out, Segment, Stream, Waiting},
 };
 
 /// How many packets of the capture a flow that was reset is still open to stragglers.
@@ -49,26 +50,15 @@ struct Key {
 struct Flow {
     key: Key,
     id: FlowId,
+    /// Until the flow has begun.
+    opening: Option<Opening>,
     client_is_low: bool,
     client: Stream,
     server: Stream,
-    hold: Option<Hold>,
     /// When it was reset, in packets of the capture.
     reset_at: u64,
     /// Whether `waiting_flows` has this slot.
     listed: bool,
-}
-
-/// The capture lacks bytes which their receiver has acknowledged. They may have been recorded late, so what the
-/// receiver said since waits for them.
-#[derive(Clone, Copy)]
-struct Hold {
-    /// The stream that lacks bytes.
-    direction: Direction,
-    /// Up to where.
-    target: u64,
-    /// Packets still to wait for.
-    patience: u32,
 }
 
 /// What the current packet is.
@@ -88,7 +78,7 @@ impl Flows {
         queue: &mut Queue,
     ) {
         self.packets += 1;
-        self.end_reset(now, queue);
+        self.end_reset(now, limits, queue);
         let (source, destination) = addresses;
         let source = SocketAddr::new(source, segment.source_port);
         let destination = SocketAddr::new(destination, segment.destination_port);
@@ -97,7 +87,7 @@ impl Flows {
         let known = self.slots_by_key.get(&key).copied();
         let slot = match known {
             Some(slot) if !self.is_other(slot, from_low, segment) => slot,
-            _ if known.is_none() && !segment.syn && (segment.rst || segment.len() == 0) => return,
+            _ if known.is_none() && !segment.begins_a_flow() => return,
             known => {
                 let endpoints = endpoints(source, destination, segment);
                 self.start(known, key, endpoints, now, limits, queue)
@@ -118,7 +108,7 @@ impl Flows {
         }
 
         let rank = if flow.client.is_complete() && flow.server.is_complete() {
-            self.finish(slot, EndReason::Closed, now, queue);
+            self.finish(slot, EndReason::Closed, now, limits, queue);
             return;
         } else if segment.rst {
             flow.reset_at = self.packets;
@@ -135,14 +125,14 @@ impl Flows {
     }
 
     /// Ends one flow that is still followed, as the capture ends; false if there is none.
-    pub(crate) fn end_one(&mut self, now: Now<'_>, queue: &mut Queue) -> bool {
+    pub(crate) fn end_one(&mut self, now: Now<'_>, limits: &Limits, queue: &mut Queue) -> bool {
         for (rank, reason) in [
             (Rank::Reset, EndReason::Reset),
             (Rank::Carrying, EndReason::CaptureEnded),
             (Rank::Silent, EndReason::CaptureEnded),
         ] {
             if let Some(slot) = self.recency.oldest_of(rank) {
-                self.finish(slot, reason, now, queue);
+                self.finish(slot, reason, now, limits, queue);
                 return true;
             }
         }
@@ -153,11 +143,8 @@ impl Flows {
     fn is_other(&self, slot: u32, from_low: bool, segment: &Segment<'_>) -> bool {
         segment.syn
             && self.slots.get(index(slot)).is_some_and(|flow| {
-                let stream = match flow.direction(from_low) {
-                    Direction::ClientToServer => &flow.client,
-                    Direction::ServerToClient => &flow.server,
-                };
-                stream.is_other_start(segment)
+                flow.of(flow.direction(from_low)).is_other_start(segment)
+                    || flow.opening.as_ref().is_some_and(|it| it.contradicts(from_low, segment))
             })
     }
 
@@ -179,7 +166,7 @@ impl Flows {
                 Some(Rank::Reset) => EndReason::Reset,
                 _ => reason,
             };
-            self.finish(slot, reason, now, queue);
+            self.finish(slot, reason, now, limits, queue);
             if let Some(flow) = self.slots.get(index(slot)) {
                 self.slots_by_key.remove(&flow.key);
             }
@@ -187,13 +174,18 @@ impl Flows {
         let number = slot.unwrap_or_else(|| u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
         self.serial += 1;
         let id = FlowId { serial: self.serial, slot: number };
+        let started = FlowStarted { flow: id, endpoints, origin: now.origin };
+        let untold = endpoints.guessed.then_some(started);
+        if untold.is_none() {
+            queue.push_back(Pending::Event(Event::FlowStarted(started)));
+        }
         let flow = Flow {
             key,
             id,
+            opening: Some(Opening::new(untold, limits.patience)),
             client_is_low: Key::new(endpoints.client, endpoints.server).1,
             client: Stream::default(),
             server: Stream::default(),
-            hold: None,
             reset_at: 0,
             listed: false,
         };
@@ -208,19 +200,24 @@ impl Flows {
             }
         }
         self.slots_by_key.insert(key, number);
-        let started = FlowStarted { flow: id, endpoints, origin: now.origin };
-        queue.push_back(Pending::Event(Event::FlowStarted(started)));
         number
     }
 
     /// Tells what is left of a flow and that it has ended, unless that was told.
-    fn finish(&mut self, slot: u32, reason: EndReason, now: Now<'_>, queue: &mut Queue) {
+    fn finish(
+        &mut self,
+        slot: u32,
+        reason: EndReason,
+        now: Now<'_>,
+        limits: &Limits,
+        queue: &mut Queue,
+    ) {
         if self.recency.rank(slot) == Some(Rank::Ended) {
             return;
         }
         if let Some(flow) = self.slots.get_mut(index(slot)) {
             let cost = flow.cost();
-            flow.finish(now, queue);
+            flow.finish(now, limits, queue);
             self.waiting = self.waiting - cost + flow.cost();
             let ended = FlowEnded { flow: flow.id, reason };
             queue.push_back(Pending::Event(Event::FlowEnded(ended)));
@@ -229,11 +226,11 @@ impl Flows {
     }
 
     /// Ends the flow whose reset is longest past, if that is long enough.
-    fn end_reset(&mut self, now: Now<'_>, queue: &mut Queue) {
+    fn end_reset(&mut self, now: Now<'_>, limits: &Limits, queue: &mut Queue) {
         let Some(slot) = self.recency.oldest_of(Rank::Reset) else { return };
         let reset_at = self.slots.get(index(slot)).map_or(0, |flow| flow.reset_at);
         if self.packets - reset_at > RESET_LINGER {
-            self.finish(slot, EndReason::Reset, now, queue);
+            self.finish(slot, EndReason::Reset, now, limits, queue);
         }
     }
 
@@ -244,7 +241,8 @@ impl Flows {
             let Some(flow) = self.slots.get_mut(index(slot)) else { continue };
             flow.listed = false;
             let cost = flow.cost();
-            flow.give_up_waiting(now, queue);
+            flow.settle(limits, queue);
+            flow.deliver_all(GapCause::Bound, now, queue);
             self.waiting = self.waiting - cost + flow.cost();
         }
     }
@@ -260,7 +258,8 @@ impl Flow {
     }
 
     fn cost(&self) -> usize {
-        self.client.cost() + self.server.cost()
+        let opening = self.opening.as_ref().map_or(0, Opening::cost);
+        self.client.cost() + self.server.cost() + opening
     }
 
     /// The stream of that direction and where its events go.
@@ -282,6 +281,13 @@ impl Flow {
         }
     }
 
+    fn of(&self, direction: Direction) -> &Stream {
+        match direction {
+            Direction::ClientToServer => &self.client,
+            Direction::ServerToClient => &self.server,
+        }
+    }
+
     /// Returns whether the segment brought new bytes.
     fn segment(
         &mut self,
@@ -291,118 +297,195 @@ impl Flow {
         limits: &Limits,
         queue: &mut Queue,
     ) -> bool {
+        let Some(opening) = &mut self.opening else {
+            return self.take(from_low, segment, now, limits, queue);
+        };
+        opening.patience = opening.patience.saturating_sub(1);
+        if segment.syn {
+            if let Some(started) = &mut opening.started {
+                show_ends(started, &mut self.client_is_low, from_low == segment.ack.is_none());
+            }
+            let direction = self.direction(from_low);
+            self.stream_mut(direction).open(segment);
+            if let Some(ack) = segment.ack {
+                self.stream_mut(direction.opposite()).acknowledge(ack);
+            }
+        }
+        let Some(opening) = &mut self.opening else { return false };
+        if !segment.syn || segment.len() > 0 || segment.fin {
+            opening.keep(from_low, segment, now.origin);
+        }
+        let has_waited = opening.patience == 0 || opening.cost() > limits.waiting_per_stream;
+        if has_waited || (self.client.is_open() && self.server.is_open()) {
+            self.settle(limits, queue);
+        }
+        segment.len() > 0
+    }
+
+    /// The flow begins, with what is known of its beginning.
+    fn settle(&mut self, limits: &Limits, queue: &mut Queue) {
+        let Some(opening) = self.opening.take() else { return };
+        if let Some(started) = &opening.started {
+            queue.push_back(Pending::Event(Event::FlowStarted(**started)));
+        }
+        for direction in DIRECTIONS {
+            let is_low = (direction == Direction::ClientToServer) == self.client_is_low;
+            let stream = self.stream_mut(direction);
+            if let Some(seq) = opening.first_seq(is_low, stream.hint()) {
+                stream.begin_midway(seq);
+            }
+        }
+        for kept in &opening.kept {
+            let now = Now { origin: kept.origin, whole: Whole::Passing };
+            self.take(kept.from_low, &kept.segment(), now, limits, queue);
+        }
+    }
+
+    /// Takes a segment of a flow that has begun.
+    fn take(
+        &mut self,
+        from_low: bool,
+        segment: &Segment<'_>,
+        now: Now<'_>,
+        limits: &Limits,
+        queue: &mut Queue,
+    ) -> bool {
         let direction = self.direction(from_low);
+        self.client.tick();
+        self.server.tick();
         if segment.syn {
             self.stream_mut(direction).open(segment);
         }
         if let Some(ack) = segment.ack {
-            self.acknowledge(direction.opposite(), ack, limits, now, queue);
+            self.stream_mut(direction.opposite()).acknowledge(ack);
         }
         let mut news = false;
         if !segment.rst && (segment.len() > 0 || segment.fin) {
-            let until = match self.hold {
-                None => u64::MAX,
-                Some(hold) if hold.direction == direction => hold.target,
-                Some(_) => 0,
-            };
+            let may_follow = self.of(direction.opposite()).has_told(segment.ack);
             let (stream, mut out) = self.stream(direction, now, queue);
-            news = stream.receive(segment, until, &mut out);
-            self.release_if_due(now, queue);
-            self.bound(direction, limits, now, queue);
+            news = stream.receive(segment, may_follow, &mut out);
         }
+        self.client.give_up_if_due(limits.patience);
+        self.server.give_up_if_due(limits.patience);
+        self.deliver(GapCause::Acknowledged, now, queue);
+        self.bound(direction, limits, now, queue);
         news
     }
 
-    /// The receiver of `direction` has everything before `ack`.
-    fn acknowledge(
-        &mut self,
-        direction: Direction,
-        ack: u32,
-        limits: &Limits,
-        now: Now<'_>,
-        queue: &mut Queue,
-    ) {
-        self.stream_mut(direction).acknowledge(ack);
-        if let Some(hold) = &mut self.hold {
-            hold.patience = hold.patience.saturating_sub(1);
-        } else {
-            let stream = self.stream_mut(direction);
-            let Some(target) = stream.acknowledged_hole() else { return };
-            let patience = if stream.give_up_acknowledged() { 0 } else { limits.patience };
-            self.hold = Some(Hold { direction, target, patience });
-        }
-        self.release_if_due(now, queue);
-    }
-
-    /// Ends the hold if the bytes have come or have had their time.
-    fn release_if_due(&mut self, now: Now<'_>, queue: &mut Queue) {
-        let Some(Hold { direction, target, patience }) = self.hold else { return };
-        let (stream, mut out) = self.stream(direction, now, queue);
-        if patience > 0 && stream.next() < target {
-            return;
-        }
-        while stream.next() < target {
-            if !stream.skip_hole(target, GapCause::Acknowledged, &mut out)
-                && !stream.deliver_one(&mut out)
-            {
-                break;
+    /// Tells what adjoins: each piece after what its sender had received when it sent it, and as captured where
+    /// that leaves a choice. So answers follow their questions however they were recorded.
+    fn deliver(&mut self, cause: GapCause, now: Now<'_>, queue: &mut Queue) {
+        while !(self.client.is_idle() && self.server.is_idle()) {
+            let skipped = DIRECTIONS.into_iter().any(|direction| {
+                let (stream, mut out) = self.stream(direction, now, queue);
+                stream.skip_given_up(cause, &mut out)
+            });
+            if skipped {
+                continue;
             }
-        }
-        self.hold = None;
-        self.deliver(None, now, queue);
-    }
-
-    /// Delivers what waits in both streams in the order of capture; with `cause`, holes and all.
-    fn deliver(&mut self, cause: Option<GapCause>, now: Now<'_>, queue: &mut Queue) {
-        let ready = |stream: &Stream| match stream.waiting() {
-            Some((origin, next)) if next || cause.is_some() => Some(origin),
-            _ => None,
-        };
-        loop {
-            let direction = match (ready(&self.client), ready(&self.server)) {
-                (None, None) => return,
-                (Some(client), Some(server)) if server < client => Direction::ServerToClient,
-                (Some(_), _) => Direction::ClientToServer,
-                (None, Some(_)) => Direction::ServerToClient,
+            let [client, server] =
+                DIRECTIONS.map(|direction| self.waiting(direction).filter(|first| first.is_next));
+            let (direction, until) = match (client, server) {
+                (Some(client), Some(server)) if client.must_wait && server.must_wait => {
+                    resent(client, server)
+                }
+                (Some(client), Some(server)) => (earlier(client, server), None),
+                (Some(client), None) if !client.must_wait => (Direction::ClientToServer, None),
+                (None, Some(server)) if !server.must_wait => (Direction::ServerToClient, None),
+                _ => return,
             };
             let (stream, mut out) = self.stream(direction, now, queue);
-            if let Some(cause) = cause {
-                stream.skip_hole(u64::MAX, cause, &mut out);
-            }
-            stream.deliver_one(&mut out);
+            stream.deliver_one(until, &mut out);
+        }
+    }
+
+    fn waiting(&self, direction: Direction) -> Option<First> {
+        let Waiting { origin, ack, is_next } = self.of(direction).waiting()?;
+        let must_wait = !self.of(direction.opposite()).has_told(ack);
+        Some(First { must_wait, origin, ack, is_next })
+    }
+
+    /// Tells all that waits, whatever is missing before it.
+    fn deliver_all(&mut self, cause: GapCause, now: Now<'_>, queue: &mut Queue) {
+        self.client.give_up_acknowledged();
+        self.server.give_up_acknowledged();
+        loop {
+            self.deliver(cause, now, queue);
+            let direction = match DIRECTIONS.map(|direction| self.waiting(direction)) {
+                [Some(client), Some(server)] => earlier(client, server),
+                [Some(_), None] => Direction::ClientToServer,
+                [None, Some(_)] => Direction::ServerToClient,
+                [None, None] => return,
+            };
+            let (stream, mut out) = self.stream(direction, now, queue);
+            stream.skip_hole(cause, &mut out);
+            stream.deliver_one(None, &mut out);
         }
     }
 
     /// Gives up holes of a stream until what waits in it is within the limit.
     fn bound(&mut self, direction: Direction, limits: &Limits, now: Now<'_>, queue: &mut Queue) {
-        if self.stream_mut(direction).cost() <= limits.waiting_per_stream {
+        if self.of(direction).cost() <= limits.waiting_per_stream {
             return;
         }
-        if let Some(hold) = &mut self.hold {
-            hold.patience = 0;
-            self.release_if_due(now, queue);
-        }
-        let (stream, mut out) = self.stream(direction, now, queue);
-        while stream.cost() > limits.waiting_per_stream {
-            stream.skip_hole(u64::MAX, GapCause::Bound, &mut out);
-            stream.deliver(u64::MAX, &mut out);
-        }
-    }
-
-    fn give_up_waiting(&mut self, now: Now<'_>, queue: &mut Queue) {
-        self.hold = None;
-        self.deliver(Some(GapCause::Bound), now, queue);
-    }
-
-    fn finish(&mut self, now: Now<'_>, queue: &mut Queue) {
-        self.hold = None;
-        self.deliver(Some(GapCause::FlowEnd), now, queue);
-        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+        self.client.give_up_acknowledged();
+        self.server.give_up_acknowledged();
+        self.deliver(GapCause::Acknowledged, now, queue);
+        while self.of(direction).cost() > limits.waiting_per_stream {
             let (stream, mut out) = self.stream(direction, now, queue);
-            let end = stream.known_end();
-            stream.skip_hole(end, GapCause::FlowEnd, &mut out);
+            stream.skip_hole(GapCause::Bound, &mut out);
+            stream.deliver_one(None, &mut out);
+            self.deliver(GapCause::Acknowledged, now, queue);
         }
     }
+
+    fn finish(&mut self, now: Now<'_>, limits: &Limits, queue: &mut Queue) {
+        self.settle(limits, queue);
+        self.deliver_all(GapCause::FlowEnd, now, queue);
+        for direction in DIRECTIONS {
+            let (stream, mut out) = self.stream(direction, now, queue);
+            stream.skip_to_end(GapCause::FlowEnd, &mut out);
+        }
+    }
+}
+
+/// A SYN shows which end is the client.
+fn show_ends(started: &mut FlowStarted, client_is_low: &mut bool, is_low: bool) {
+    let endpoints = &mut started.endpoints;
+    endpoints.guessed = false;
+    if *client_is_low != is_low {
+        *client_is_low = is_low;
+        std::mem::swap(&mut endpoints.client, &mut endpoints.server);
+    }
+}
+
+const DIRECTIONS: [Direction; 2] = [Direction::ClientToServer, Direction::ServerToClient];
+
+/// The first waiting piece of a stream.
+#[derive(Clone, Copy)]
+struct First {
+    /// Whether something that its sender had received is still to be told.
+    must_wait: bool,
+    origin: Origin,
+    ack: Option<u32>,
+    /// Whether it adjoins what was told.
+    is_next: bool,
+}
+
+/// Where each of two pieces waits for the other, the later one was sent again, and of its bytes come first those
+/// that the other's sender had received.
+fn resent(client: First, server: First) -> (Direction, Option<u32>) {
+    if server.origin < client.origin {
+        (Direction::ClientToServer, server.ack)
+    } else {
+        (Direction::ServerToClient, client.ack)
+    }
+}
+
+/// Which of two pieces comes first: what need not wait, then what was captured first.
+fn earlier(client: First, server: First) -> Direction {
+    let key = |first: First| (first.must_wait, first.origin);
+    if key(server) < key(client) { Direction::ServerToClient } else { Direction::ClientToServer }
 }
 
 impl Key {

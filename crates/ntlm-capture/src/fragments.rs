@@ -10,7 +10,7 @@ use crate::{
     event::{Notice, NoticeKind, Origin},
     ip::{Fragment, Packet},
     limits::Limits,
-    store::{Content, Store},
+    store::{About, Content, Store},
 };
 
 /// What an IP packet can be long, header excluded.
@@ -107,7 +107,7 @@ impl Fragments {
             partial.length = Some(end);
         }
         let cost = partial.store.cost();
-        if partial.store.insert(start, bytes, 0, origin).is_some() {
+        if partial.store.insert(start, bytes, 0, About { origin, ack: None }).is_some() {
             notice(Notice { kind: NoticeKind::FragmentConflict, origin });
         }
         self.cost = self.cost - cost + partial.store.cost();
@@ -115,7 +115,7 @@ impl Fragments {
         if let Some(length) = partial.length.filter(|length| partial.store.covers(*length)) {
             let mut done = self.remove(key)?;
             datagram.clear();
-            while let Some((_, piece)) = done.store.pop_first() {
+            while let Some((_, piece)) = done.store.pop_first(u64::MAX) {
                 if let Content::Bytes(bytes) = piece.content {
                     datagram.extend_from_slice(&bytes);
                 }
@@ -189,8 +189,12 @@ mod tests {
                 fragment: None,
             };
             let fragment = Fragment { identification, offset, more };
-            let origin =
-                Origin { file: 0, frame: 1, time: Some(Timestamp(self.seconds * 1_000_000_000)) };
+            let origin = Origin {
+                frame: 1,
+                file: 0,
+                frame_in_file: 1,
+                time: Some(Timestamp(self.seconds * 1_000_000_000)),
+            };
             let notices = &mut self.notices;
             let protocol = self.fragments.add(
                 &packet,

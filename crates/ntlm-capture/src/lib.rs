@@ -22,8 +22,8 @@
 //! # Ok::<(), ntlm_capture::CaptureError>(())
 //! ```
 //!
-//! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes; `link`, `ip` and `fragments` take off the headers; `tcp` puts
-//! one stream in order, with `store` for what came too early; `flow` pairs streams and forgets them with the help of `recency`; `capture`
+//! From the bottom up: `gzip`, `buffer` and `file` make packets of bytes, `sources` one sequence of several files; `link`, `ip` and `fragments` take off the headers; `tcp` puts
+//! one stream in order, with `store` for what came too early; `flow` pairs streams, begins them with the help of `opening` and forgets them with that of `recency`; `capture`
 //! joins it all and tells `event`s. `write` goes the other way.
 
 mod buffer;
@@ -39,9 +39,11 @@ mod ip;
 mod limits;
 mod link;
 mod names;
+mod opening;
 mod origins;
 mod queue;
 mod recency;
+mod sources;
 mod store;
 mod tcp;
 mod udp;

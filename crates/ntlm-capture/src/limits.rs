@@ -15,9 +15,10 @@ pub struct Limits {
     pub waiting_per_stream: usize,
     /// Bytes that all flows together may hold back: 16 MiB.
     pub waiting: usize,
-    /// Packets of the same flow that may still bring bytes which the peer has acknowledged
-    /// already: 16. Captures from several queues or interfaces do record an answer before its question.
-    /// After that the bytes are taken as lost. With 0 they are at once.
+    /// Packets of the same flow that may still bring bytes which the peer has acknowledged already, or the
+    /// beginning of a flow: 32. Captures from several queues or interfaces do record an answer before its question.
+    /// So frames that are recorded up to half as many places late lose nothing. After that the bytes are taken as
+    /// lost. With 0 they are at once.
     pub patience: u32,
     /// IP datagrams under reassembly at once: 1024.
     pub datagrams: usize,
@@ -35,7 +36,7 @@ impl Default for Limits {
             flows: 65_536,
             waiting_per_stream: 4 << 20,
             waiting: 16 << 20,
-            patience: 16,
+            patience: 32,
             datagrams: 1024,
             fragments: 4 << 20,
             fragment_seconds: 60,

@@ -8,7 +8,7 @@ use crate::event::Origin;
 /// chunk.
 ///
 /// ```
-/// # let frame = |frame| ntlm_capture::Origin { file: 0, frame, time: None };
+/// # let frame = |frame| ntlm_capture::Origin { frame, file: 0, frame_in_file: frame, time: None };
 /// let mut origins = ntlm_capture::StreamOrigins::default();
 /// origins.add(0, 100, frame(4));
 /// origins.add(100, 60, frame(6));

@@ -43,11 +43,13 @@ pub(crate) enum Bytes {
     Kept(Box<[u8]>),
 }
 
-/// Which of the first two holds the payload at hand.
+/// What holds the payload at hand.
 #[derive(Clone, Copy)]
 pub(crate) enum Whole<'a> {
     Packet(&'a [u8]),
     Datagram(&'a [u8]),
+    /// Something that goes away before the event is told.
+    Passing,
 }
 
 impl Whole<'_> {
@@ -56,6 +58,7 @@ impl Whole<'_> {
         match self {
             Self::Packet(whole) => Bytes::Packet(crate::bytes::range_within(whole, part)),
             Self::Datagram(whole) => Bytes::Datagram(crate::bytes::range_within(whole, part)),
+            Self::Passing => Bytes::Kept(part.into()),
         }
     }
 }

@@ -17,9 +17,17 @@ pub(crate) struct Store {
     cost: usize,
 }
 
+/// Where a piece comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) origin: Origin,
+    /// What its sender had received when it sent it.
+    pub(crate) ack: Option<u32>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Piece {
-    pub(crate) origin: Origin,
+    pub(crate) about: About,
     pub(crate) content: Content,
 }
 
@@ -38,6 +46,21 @@ impl Piece {
         }
     }
 
+    /// Takes off what is beyond `length` bytes.
+    fn split_off(&mut self, length: u64) -> Option<Self> {
+        let beyond = self.len().checked_sub(length).filter(|beyond| *beyond > 0)?;
+        let about = self.about;
+        let (content, rest) = match &self.content {
+            Content::Bytes(bytes) => {
+                let (first, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+                (Content::Bytes(first.into()), Content::Bytes(rest.into()))
+            }
+            Content::Cut(_) => (Content::Cut(length), Content::Cut(beyond)),
+        };
+        self.content = content;
+        Some(Self { about, content: rest })
+    }
+
     fn cost(&self) -> usize {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() + OVERHEAD,
@@ -52,6 +75,10 @@ impl Store {
         if self.pieces.is_empty() { 0 } else { self.cost + NODE }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
     /// The first piece and where it starts.
     pub(crate) fn first(&self) -> Option<(u64, &Piece)> {
         self.pieces.first_key_value().map(|(start, piece)| (*start, piece))
@@ -62,9 +89,13 @@ impl Store {
         self.pieces.last_key_value().map_or(0, |(start, piece)| start + piece.len())
     }
 
-    pub(crate) fn pop_first(&mut self) -> Option<(u64, Piece)> {
-        let (start, piece) = self.pieces.pop_first()?;
+    /// Takes the first piece out, or as many bytes of it as are wanted, at least one.
+    pub(crate) fn pop_first(&mut self, wanted: u64) -> Option<(u64, Piece)> {
+        let (start, mut piece) = self.pieces.pop_first()?;
         self.cost -= piece.cost();
+        if let Some(rest) = piece.split_off(wanted.max(1)) {
+            self.add(start + piece.len(), rest);
+        }
         Some((start, piece))
     }
 
@@ -88,7 +119,7 @@ impl Store {
         start: u64,
         bytes: &[u8],
         cut: u64,
-        origin: Origin,
+        about: About,
     ) -> Option<u64> {
         let bytes_end = start + wide(bytes.len());
         let end = bytes_end + cut;
@@ -127,11 +158,11 @@ impl Store {
         for range in free {
             let bytes = slice(range.start, range.end).unwrap_or_default();
             if !bytes.is_empty() {
-                self.add(range.start, Piece { origin, content: Content::Bytes(bytes.into()) });
+                self.add(range.start, Piece { about, content: Content::Bytes(bytes.into()) });
             }
             let cut_start = range.start.max(bytes_end);
             if cut_start < range.end {
-                self.add(cut_start, Piece { origin, content: Content::Cut(range.end - cut_start) });
+                self.add(cut_start, Piece { about, content: Content::Cut(range.end - cut_start) });
             }
         }
         conflict
@@ -147,18 +178,18 @@ impl Store {
 mod tests {
     use super::*;
 
-    fn origin(frame: u64) -> Origin {
-        Origin { file: 0, frame, time: None }
+    fn about(frame: u64) -> About {
+        About { origin: Origin { frame, file: 0, frame_in_file: frame, time: None }, ack: None }
     }
 
     fn pieces(store: &mut Store) -> Vec<(u64, u64, Vec<u8>)> {
         let mut pieces = Vec::new();
-        while let Some((start, piece)) = store.pop_first() {
+        while let Some((start, piece)) = store.pop_first(u64::MAX) {
             let bytes = match piece.content {
                 Content::Bytes(bytes) => bytes.into_vec(),
                 Content::Cut(length) => vec![b'?'; usize::try_from(length).unwrap()],
             };
-            pieces.push((start, piece.origin.frame, bytes));
+            pieces.push((start, piece.about.origin.frame, bytes));
         }
         assert_eq!(store.cost(), 0);
         pieces
@@ -167,9 +198,9 @@ mod tests {
     #[test]
     fn the_first_copy_stays() {
         let mut store = Store::default();
-        assert_eq!(store.insert(4, b"EFGH", 0, origin(1)), None);
-        assert_eq!(store.insert(12, b"M", 0, origin(2)), None);
-        assert_eq!(store.insert(2, b"cdeFghijklmno", 0, origin(3)), Some(4));
+        assert_eq!(store.insert(4, b"EFGH", 0, about(1)), None);
+        assert_eq!(store.insert(12, b"M", 0, about(2)), None);
+        assert_eq!(store.insert(2, b"cdeFghijklmno", 0, about(3)), Some(4));
         assert_eq!(
             pieces(&mut store),
             [
@@ -185,18 +216,18 @@ mod tests {
     #[test]
     fn equal_copies_are_no_conflict() {
         let mut store = Store::default();
-        assert_eq!(store.insert(0, b"abcdef", 0, origin(1)), None);
-        assert_eq!(store.insert(2, b"cd", 0, origin(2)), None);
-        assert_eq!(store.insert(2, b"cdefgh", 0, origin(3)), None);
-        assert_eq!(store.insert(2, b"cdefgX", 0, origin(3)), Some(7));
+        assert_eq!(store.insert(0, b"abcdef", 0, about(1)), None);
+        assert_eq!(store.insert(2, b"cd", 0, about(2)), None);
+        assert_eq!(store.insert(2, b"cdefgh", 0, about(3)), None);
+        assert_eq!(store.insert(2, b"cdefgX", 0, about(3)), Some(7));
         assert_eq!(pieces(&mut store), [(0, 1, b"abcdef".to_vec()), (6, 3, b"gh".to_vec())]);
     }
 
     #[test]
     fn what_was_cut_is_kept_apart() {
         let mut store = Store::default();
-        store.insert(3, b"D", 0, origin(1));
-        assert_eq!(store.insert(0, b"ab", 4, origin(2)), None);
+        store.insert(3, b"D", 0, about(1));
+        assert_eq!(store.insert(0, b"ab", 4, about(2)), None);
         assert_eq!(
             pieces(&mut store),
             [
@@ -209,11 +240,23 @@ mod tests {
     }
 
     #[test]
+    fn pieces_are_taken_in_part() {
+        let mut store = Store::default();
+        store.insert(5, b"abc", 4, about(1));
+        let mut taken = Vec::new();
+        while let Some((start, piece)) = store.pop_first(2) {
+            taken.push((start, piece.len(), matches!(piece.content, Content::Cut(_))));
+        }
+        assert_eq!(taken, [(5, 2, false), (7, 1, false), (8, 2, true), (10, 2, true)]);
+        assert_eq!(store.cost(), 0);
+    }
+
+    #[test]
     fn coverage_is_from_zero() {
         let mut store = Store::default();
-        store.insert(2, b"cd", 0, origin(1));
+        store.insert(2, b"cd", 0, about(1));
         assert!(!store.covers(2));
-        store.insert(0, b"ab", 0, origin(1));
+        store.insert(0, b"ab", 0, about(1));
         assert!(store.covers(4) && !store.covers(5));
     }
 }

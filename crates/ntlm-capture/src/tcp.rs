@@ -7,14 +7,14 @@ use crate::{
     event::{Conflict, Direction, Event, FlowId, Gap, GapCause, Notice, NoticeKind, Origin},
     ip::Payload,
     queue::{Bytes, Pending, Queue, Whole},
-    store::{Content, Piece, Store},
+    store::{About, Content, Piece, Store},
 };
 
 /// No window is larger (RFC 7323 2.3), so nothing that belongs to a connection is further away.
 const WINDOW: i64 = 1 << 30;
 
 /// How far before the first captured byte an acknowledgement may tell that the stream began.
-const REORDERED_START: u32 = 1 << 20;
+pub(crate) const REORDERED_START: u32 = 1 << 20;
 
 /// What reassembly needs of a TCP header, and what follows it.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,13 @@ impl<'a> Segment<'a> {
         wide(self.bytes.len()) + self.missing
     }
 
+    /// Whether it has a part in a stream. What only acknowledges or resets is no reason to follow a flow.
+    pub(crate) fn begins_a_flow(&self) -> bool {
+        self.syn || !self.rst && (self.len() > 0 || self.fin)
+    }
+
     /// Where its first byte is in sequence; a SYN takes one.
-    fn first_seq(&self) -> u32 {
+    pub(crate) fn first_seq(&self) -> u32 {
         self.seq.wrapping_add(self.syn.into())
     }
 }
@@ -90,6 +95,16 @@ impl Out<'_, '_> {
     }
 }
 
+/// The first bytes of a stream that are not told yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) origin: Origin,
+    /// What their sender had received when it sent them.
+    pub(crate) ack: Option<u32>,
+    /// Whether they adjoin what was told.
+    pub(crate) is_next: bool,
+}
+
 /// What is known of one direction.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
@@ -100,12 +115,23 @@ pub(crate) struct Stream {
     next: u64,
     /// The peer has acknowledged everything before.
     acked: u64,
-    /// Lost bytes up to here have had their time to come.
+    /// Acknowledged bytes that have not come yet may still do so.
+    wait: Option<Wait>,
+    /// What has not come before here has had its time.
     given_up: u64,
     /// Position of the end, once a FIN came.
     fin: Option<u64>,
     /// What came out of order.
     store: Store,
+}
+
+/// The peer has bytes which the capture did not bring yet. They may have been recorded late.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    /// Up to where.
+    until: u64,
+    /// Packets of the flow that may still bring them.
+    patience: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +160,26 @@ impl Stream {
         self.start = Start::Syn;
     }
 
+    /// Whether the beginning is known for certain.
+    pub(crate) fn is_open(&self) -> bool {
+        self.start == Start::Syn
+    }
+
+    /// What the peer has acknowledged before anything came.
+    pub(crate) fn hint(&self) -> Option<u32> {
+        match self.start {
+            Start::Hint(ack) => Some(ack),
+            _ => None,
+        }
+    }
+
+    /// Begins with this sequence number, unless the beginning is known already.
+    pub(crate) fn begin_midway(&mut self, seq: u32) {
+        if let Start::Unknown | Start::Hint(_) = self.start {
+            (self.start, self.next_seq) = (Start::Midway, seq);
+        }
+    }
+
     /// The peer acknowledged everything before `ack`.
     pub(crate) fn acknowledge(&mut self, ack: u32) {
         match self.start {
@@ -148,13 +194,35 @@ impl Stream {
         }
     }
 
-    /// Up to where the peer has bytes of this stream that the capture did not bring yet.
-    pub(crate) fn acknowledged_hole(&self) -> Option<u64> {
-        if self.acked <= self.next {
-            return None;
+    /// Another packet of the flow has come.
+    pub(crate) fn tick(&mut self) {
+        if let Some(wait) = &mut self.wait {
+            wait.patience = wait.patience.saturating_sub(1);
         }
-        let target = self.known_lost_end();
-        (target > self.next).then_some(target)
+    }
+
+    /// Gives up what is acknowledged and has had `patience` packets to come.
+    pub(crate) fn give_up_if_due(&mut self, patience: u32) {
+        let acked = self.fin.map_or(self.acked, |fin| self.acked.min(fin));
+        if acked <= self.next.max(self.given_up) {
+            self.wait = None;
+            return;
+        }
+        let wait = match self.wait {
+            Some(wait) if wait.until > self.next => wait,
+            _ => Wait { until: acked, patience },
+        };
+        self.wait = Some(wait);
+        if wait.patience == 0 {
+            self.given_up = wait.until;
+            self.wait = (acked > wait.until).then_some(Wait { until: acked, patience });
+        }
+    }
+
+    /// Gives up all that is acknowledged and has not come.
+    pub(crate) fn give_up_acknowledged(&mut self) {
+        self.given_up = self.given_up.max(self.acked);
+        self.wait = None;
     }
 
     /// How far the peer's acknowledgement proves that there were bytes. A FIN is acknowledged like one, so the
@@ -163,17 +231,30 @@ impl Stream {
         match self.fin {
             Some(fin) => self.acked.min(fin),
             None if self.store.end() >= self.acked => self.acked,
-            None => self.acked - 1,
+            None => self.acked.saturating_sub(1),
         }
     }
 
-    /// Whether what is acknowledged has had its time to come. Afterwards it has.
-    pub(crate) fn give_up_acknowledged(&mut self) -> bool {
-        std::mem::replace(&mut self.given_up, self.acked) >= self.acked
+    /// Whether nothing before `ack` is still to be told, so that what was sent with this acknowledgement may follow.
+    pub(crate) fn has_told(&self, ack: Option<u32>) -> bool {
+        let (Some(ack), Start::Midway | Start::Syn) = (ack, self.start) else { return true };
+        let ahead = match u64::try_from(distance(self.next_seq, ack)) {
+            Ok(ahead) if ahead > 0 && ahead < WINDOW.unsigned_abs() => ahead,
+            _ => return true,
+        };
+        let before = self.fin.map_or(self.next + ahead, |fin| fin.min(self.next + ahead));
+        let told = if self.is_ready() { self.next } else { self.next.max(self.given_up) };
+        before <= told
     }
 
-    pub(crate) fn next(&self) -> u64 {
-        self.next
+    /// Whether the first waiting bytes are next.
+    fn is_ready(&self) -> bool {
+        self.store.first().is_some_and(|(start, _)| start <= self.next)
+    }
+
+    /// Whether there is nothing to tell, now or after more packets of the peer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.store.is_empty() && self.given_up <= self.next
     }
 
     /// Memory in use for waiting bytes.
@@ -186,12 +267,12 @@ impl Stream {
         self.fin.is_some_and(|fin| self.next >= fin)
     }
 
-    /// Takes the bytes of a segment, and delivers no piece that starts at `until` or later. Returns whether there
-    /// were new ones.
+    /// Takes the bytes of a segment, and delivers them if they are next and `may_follow` what was told. Returns
+    /// whether there were new ones.
     pub(crate) fn receive(
         &mut self,
         segment: &Segment<'_>,
-        until: u64,
+        may_follow: bool,
         out: &mut Out<'_, '_>,
     ) -> bool {
         let seq = segment.first_seq();
@@ -236,7 +317,7 @@ impl Stream {
         let cut = segment.missing.min(end - start);
 
         let nothing_within = self.store.first().is_none_or(|(first, _)| first >= end);
-        if start == self.next && start < until && nothing_within {
+        if start == self.next && may_follow && nothing_within {
             if !bytes.is_empty() {
                 let refer = out.whole.refer(bytes);
                 out.data(start, out.origin, refer);
@@ -246,32 +327,34 @@ impl Stream {
                 out.gap(self.next, cut, GapCause::Cut);
                 self.advance(cut);
             }
-        } else if let Some(offset) = self.store.insert(start, bytes, cut, out.origin) {
-            let Out { flow, direction, origin, .. } = *out;
-            out.event(Event::Conflict(Conflict { flow, direction, offset, origin }));
+        } else {
+            let about = About { origin: out.origin, ack: segment.ack };
+            if let Some(offset) = self.store.insert(start, bytes, cut, about) {
+                let Out { flow, direction, origin, .. } = *out;
+                out.event(Event::Conflict(Conflict { flow, direction, offset, origin }));
+            }
         }
-        self.deliver(until, out);
         true
     }
 
-    /// The frame of the first waiting bytes, and whether they are next.
-    pub(crate) fn waiting(&self) -> Option<(Origin, bool)> {
-        self.store.first().map(|(start, piece)| (piece.origin, start <= self.next))
+    /// The first waiting bytes.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        let (start, piece) = self.store.first()?;
+        let About { origin, ack } = piece.about;
+        Some(Waiting { origin, ack, is_next: start <= self.next })
     }
 
-    /// Delivers waiting pieces that are next and start before `until`.
-    pub(crate) fn deliver(&mut self, until: u64, out: &mut Out<'_, '_>) {
-        while self.next < until && self.deliver_one(out) {}
-    }
-
-    /// Delivers one waiting piece if it is next.
-    pub(crate) fn deliver_one(&mut self, out: &mut Out<'_, '_>) -> bool {
-        match self.store.first() {
-            Some((start, _)) if start <= self.next => {}
-            _ => return false,
+    /// Delivers one waiting piece if it is next, or as much of it as lies before the sequence number `until`.
+    pub(crate) fn deliver_one(&mut self, until: Option<u32>, out: &mut Out<'_, '_>) -> bool {
+        if !self.is_ready() {
+            return false;
         }
-        let Some((start, Piece { origin, content })) = self.store.pop_first() else { return false };
+        let ahead = until.and_then(|until| u64::try_from(distance(self.next_seq, until)).ok());
+        let ahead = ahead.filter(|ahead| *ahead > 0).unwrap_or(u64::MAX);
+        let Some((start, piece)) = self.store.pop_first(ahead) else { return false };
+        let Piece { about, content } = piece;
         debug_assert_eq!(start, self.next);
+        let origin = about.origin;
         match content {
             Content::Bytes(bytes) => {
                 let length = wide(bytes.len());
@@ -286,24 +369,36 @@ impl Stream {
         true
     }
 
-    /// Declares lost what is missing before the first waiting bytes, but nothing from `end` on.
-    pub(crate) fn skip_hole(&mut self, end: u64, cause: GapCause, out: &mut Out<'_, '_>) -> bool {
+    /// Declares lost what is missing before the first waiting bytes.
+    pub(crate) fn skip_hole(&mut self, cause: GapCause, out: &mut Out<'_, '_>) -> bool {
+        let start = self.store.first().map_or(self.next, |(start, _)| start);
+        self.skip_until(start, cause, out)
+    }
+
+    /// Declares lost what has been given up before the first waiting bytes.
+    pub(crate) fn skip_given_up(&mut self, cause: GapCause, out: &mut Out<'_, '_>) -> bool {
+        let end = self.given_up.min(self.known_lost_end());
         let end = self.store.first().map_or(end, |(start, _)| start.min(end));
+        self.skip_until(end, cause, out)
+    }
+
+    /// Declares lost what is missing at the end, once nothing waits any more.
+    pub(crate) fn skip_to_end(&mut self, cause: GapCause, out: &mut Out<'_, '_>) {
+        let end = match self.fin {
+            Some(fin) => fin,
+            None if self.acked > self.next => self.known_lost_end(),
+            None => self.next,
+        };
+        self.skip_until(end, cause, out);
+    }
+
+    fn skip_until(&mut self, end: u64, cause: GapCause, out: &mut Out<'_, '_>) -> bool {
         if end <= self.next {
             return false;
         }
         out.gap(self.next, end - self.next, cause);
         self.advance(end - self.next);
         true
-    }
-
-    /// Where the stream ends for all that is known, once nothing waits any more.
-    pub(crate) fn known_end(&self) -> u64 {
-        match self.fin {
-            Some(fin) => fin,
-            None if self.acked > self.next => self.known_lost_end(),
-            None => self.next,
-        }
     }
 
     fn advance(&mut self, count: u64) {
@@ -314,7 +409,7 @@ impl Stream {
 }
 
 /// From one sequence number to another, the shorter way round.
-fn distance(from: u32, to: u32) -> i64 {
+pub(crate) fn distance(from: u32, to: u32) -> i64 {
     to.wrapping_sub(from).cast_signed().into()
 }
 
@@ -336,10 +431,11 @@ mod tests {
             Self { stream, queue: Queue::new(), frame: 0 }
         }
 
-        fn receive(&mut self, segment: &Segment<'_>, until: u64) -> Vec<(u64, Option<u64>)> {
+        fn receive(&mut self, segment: &Segment<'_>) -> Vec<(u64, Option<u64>)> {
             self.frame += 1;
             self.tell(|stream, out| {
-                stream.receive(segment, until, out);
+                stream.receive(segment, true, out);
+                while stream.deliver_one(None, out) {}
             })
         }
 
@@ -352,7 +448,12 @@ mod tests {
                 queue: &mut self.queue,
                 flow: FlowId { serial: 1, slot: 0 },
                 direction: Direction::ClientToServer,
-                origin: Origin { file: 0, frame: self.frame, time: None },
+                origin: Origin {
+                    frame: self.frame,
+                    file: 0,
+                    frame_in_file: self.frame,
+                    time: None,
+                },
                 whole: Whole::Packet(b""),
             };
             step(&mut self.stream, &mut out);
@@ -380,49 +481,84 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_delivered_from_until_on() {
+    fn what_may_not_follow_yet_waits() {
         let mut test = Test::new();
-        assert_eq!(test.receive(&segment(103, b"def"), 3), []);
-        assert_eq!(test.receive(&segment(100, b"abc"), 3), [(0, None)]);
-        assert_eq!(test.tell(|stream, out| stream.deliver(u64::MAX, out)), [(3, None)]);
-        assert_eq!(test.receive(&segment(106, b"ghi"), 0), []);
-        assert_eq!(
-            test.stream.waiting().map(|(origin, next)| (origin.frame, next)),
-            Some((3, true))
-        );
+        let segment = Segment { ack: Some(7), ..segment(100, b"abc") };
+        let receive = |stream: &mut Stream, out: &mut Out<'_, '_>| {
+            assert!(stream.receive(&segment, false, out));
+        };
+        assert_eq!(test.tell(receive), []);
+        let waiting = test.stream.waiting().unwrap();
+        assert_eq!((waiting.ack, waiting.is_next), (Some(7), true));
+        let deliver = |stream: &mut Stream, out: &mut Out<'_, '_>| {
+            assert!(stream.deliver_one(None, out));
+        };
+        assert_eq!(test.tell(deliver), [(0, None)]);
+        assert_eq!(test.stream.waiting(), None);
+    }
+
+    /// What the peer says with this acknowledgement may follow.
+    fn may_follow(stream: &Stream, ack: u32) -> bool {
+        stream.has_told(Some(ack))
     }
 
     #[test]
-    fn an_acknowledgement_proves_bytes_but_for_a_fin() {
+    fn an_acknowledgement_waits_for_what_it_acknowledges() {
         let mut test = Test::new();
-        test.stream.acknowledge(100);
-        assert_eq!(test.stream.acknowledged_hole(), None);
-        test.stream.acknowledge(101);
-        assert_eq!(test.stream.acknowledged_hole(), None);
+        assert!(may_follow(&test.stream, 100) && !may_follow(&test.stream, 101));
+        test.receive(&segment(101, b"bc"));
+        assert!(!may_follow(&test.stream, 103));
+        test.receive(&segment(100, b"a"));
+        assert!(may_follow(&test.stream, 103) && !may_follow(&test.stream, 104));
+        test.receive(&Segment { fin: true, ..segment(103, b"") });
+        assert!(may_follow(&test.stream, 104));
+    }
+
+    #[test]
+    fn patience_is_counted_in_packets() {
+        let mut test = Test::new();
         test.stream.acknowledge(104);
-        assert_eq!(test.stream.acknowledged_hole(), Some(3));
-        test.receive(&segment(104, b"x"), u64::MAX);
-        assert_eq!(test.stream.acknowledged_hole(), Some(4));
-        test.receive(&Segment { fin: true, ..segment(102, b"") }, u64::MAX);
-        assert_eq!(test.stream.acknowledged_hole(), Some(2));
+        let mut waited = 0;
+        loop {
+            test.stream.give_up_if_due(3);
+            let lost = test.tell(|stream, out| {
+                stream.skip_given_up(GapCause::Acknowledged, out);
+            });
+            if !lost.is_empty() {
+                // The fourth may be a FIN.
+                assert_eq!((lost, waited), (vec![(0, Some(3))], 3));
+                break;
+            }
+            test.stream.tick();
+            waited += 1;
+        }
+        assert!(may_follow(&test.stream, 104));
+        // Something lies beyond, so it was none.
+        assert_eq!(test.receive(&segment(104, b"x")), []);
+        let lost = test.tell(|stream, out| {
+            stream.skip_given_up(GapCause::Acknowledged, out);
+        });
+        assert_eq!(lost, [(3, Some(1))]);
     }
 
     #[test]
     fn an_acknowledgement_from_nowhere_proves_nothing() {
         let mut test = Test::new();
-        test.stream.acknowledge(100 + (1 << 30));
-        test.stream.acknowledge(50);
-        assert_eq!(test.stream.acknowledged_hole(), None);
+        for ack in [100 + (1 << 30), 50] {
+            test.stream.acknowledge(ack);
+            test.stream.give_up_if_due(0);
+            assert!(test.stream.is_idle() && may_follow(&test.stream, ack));
+        }
     }
 
     #[test]
     fn holes_are_skipped_one_at_a_time() {
         let mut test = Test::new();
-        test.receive(&segment(102, b"c"), u64::MAX);
-        test.receive(&segment(105, b"f"), u64::MAX);
+        test.receive(&segment(102, b"c"));
+        test.receive(&segment(105, b"f"));
         let skip = |stream: &mut Stream, out: &mut Out<'_, '_>| {
-            stream.skip_hole(u64::MAX, GapCause::Bound, out);
-            stream.deliver(u64::MAX, out);
+            stream.skip_hole(GapCause::Bound, out);
+            while stream.deliver_one(None, out) {}
         };
         assert_eq!(test.tell(skip), [(0, Some(2)), (2, None)]);
         assert_eq!(test.tell(skip), [(3, Some(2)), (5, None)]);

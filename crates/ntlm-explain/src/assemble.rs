@@ -221,7 +221,8 @@ impl Assembler {
         let at = at.unwrap_or_else(|| {
             let (carrier, wrapping) = (Some(sighting.carrier), sighting.wrapping);
             let found = FoundExchange::empty(carrier, wrapping, None);
-            let begins = kind == MessageType::Negotiate;
+            // Without its conversation, even a beginning may stand where a loss has left it.
+            let begins = kind == MessageType::Negotiate && conversation != 0;
             self.begin(Open { conversation, client, found }, begins, done)
         });
         if let Some(open) = self.open.get_mut(at) {

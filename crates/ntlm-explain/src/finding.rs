@@ -226,6 +226,8 @@ findings! {
         "Give the account's secret, and capture the whole connection from its first packet on."
     /// Packets of an SMB connection were not captured, so signatures and encrypted packets are not all counted.
     SmbGap "smb-gap" Warning "Capture again without loss."
+    /// The capture ends before the SMB session does.
+    SmbNotEnded "smb-not-ended" Info "Capture until the connection is closed."
     /// The keys of SMB cannot be derived, although the logon was accepted.
     SmbKeysUnknown "smb-keys-unknown" Info
         "Capture the whole connection from its first packet on: SMB 3.1.1 derives its keys from all messages before."

@@ -216,7 +216,8 @@ impl Flow {
         self.with(exchanges, |reader, listener| reader.end(listener));
         let Self { assembler, smb, .. } = &mut self;
         assembler.end(reason, &mut |found| exchanges.found(found, smb));
-        exchanges.settle(smb.end());
+        let is_cut_off = !matches!(reason, EndReason::Closed | EndReason::Reset);
+        exchanges.settle(smb.end(is_cut_off));
     }
 }
 

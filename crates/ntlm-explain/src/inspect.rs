@@ -273,6 +273,13 @@ pub(crate) fn smb(smb: &SmbExplained, findings: &mut Vec<Finding>) {
         let text = format!("packets of this connection are missing before frame {frame}");
         say(FindingCode::SmbGap, text);
     }
+    if smb.dialect.is_none() {
+        say(FindingCode::SmbGap, "SMB's NEGOTIATE was not seen".to_owned());
+    }
+    if smb.is_cut_off {
+        let text = "the capture ends before this session does: what followed is not counted";
+        say(FindingCode::SmbNotEnded, text.to_owned());
+    }
     if smb.by_anyone > 0 {
         let text = format!("{} messages of an anonymous session are signed", smb.by_anyone);
         say(FindingCode::SmbAnonymousSigned, text);

@@ -51,6 +51,9 @@ pub struct SmbExplained {
     /// The first frame before which packets of the connection are missing.
     #[serde(skip)]
     pub(crate) gap: Option<u64>,
+    /// The capture ends before the session does.
+    #[serde(skip)]
+    pub(crate) is_cut_off: bool,
     /// Of the valid signatures: with the key of an anonymous logon, which anyone can compute.
     #[serde(skip)]
     pub(crate) by_anyone: u64,
@@ -89,6 +92,7 @@ impl Default for SmbExplained {
             failures: Vec::new(),
             unchecked: Vec::new(),
             gap: None,
+            is_cut_off: false,
             by_anyone: 0,
             unknown: None,
         }

@@ -20,13 +20,17 @@ use std::path::{Path, PathBuf};
 /// A kind of change, and how often it happens.
 type Kind = (&'static str, Perturbation);
 
-const LOSSLESS: [Kind; 7] = [
+const LOSSLESS: [Kind; 9] = [
     ("split", Perturbation { split: 0.9, parts: 6, ..Perturbation::NONE }),
     ("overlap", Perturbation { split: 0.5, overlap: 0.9, ..Perturbation::NONE }),
     ("fragment", Perturbation { fragment: 0.9, ..Perturbation::NONE }),
     ("duplicate", Perturbation { duplicate: 0.7, ..Perturbation::NONE }),
     ("reorder", Perturbation { split: 0.7, reorder: 0.5, ..Perturbation::NONE }),
     ("across", Perturbation { reorder: 0.5, distance: 2, across: true, ..Perturbation::NONE }),
+    // Here a request, its answer and the next request may be recorded as 3, 1, 2.
+    ("far across", Perturbation { reorder: 0.5, distance: 3, across: true, ..Perturbation::NONE }),
+    // As late as `Limits::patience` allows for: half as many places.
+    ("farthest", Perturbation { reorder: 0.9, distance: 17, across: true, ..Perturbation::NONE }),
     ("rough", Perturbation::ROUGH),
 ];
 
@@ -42,18 +46,6 @@ fn without_loss_every_exchange_is_explained_as_before() {
     let count = each(&LOSSLESS, |case| failures.extend(changed(case)));
     assert!(count > 2000, "{count}");
     assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
-}
-
-/// Frames of both directions that trade places further than "across" has it. Here a request, its
-/// answer and the next request may be recorded as 3, 1, 2, and what belongs together is not always
-/// known: a response comes before the request that it answers.
-#[test]
-fn frames_far_across_are_nearly_always_explained_as_before() {
-    let how = Perturbation { reorder: 0.5, distance: 3, across: true, ..Perturbation::NONE };
-    let mut failures = Vec::new();
-    let count = each(&[("far across", how)], |case| failures.extend(changed(case)));
-    println!("{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
-    assert!(failures.len() * 20 < count, "{} of {count} differ", failures.len());
 }
 
 #[test]
@@ -141,7 +133,14 @@ fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
 
 /// Whether a finding says that something was not captured.
 fn names_a_gap(exchange: &Value) -> bool {
-    let codes = ["capture-gap", "half-exchange", "negotiate-not-seen", "answer-not-seen"];
+    let codes = [
+        "capture-gap",
+        "half-exchange",
+        "negotiate-not-seen",
+        "answer-not-seen",
+        "smb-gap",
+        "smb-not-ended",
+    ];
     let names = |finding: &Value| codes.iter().any(|code| finding["code"] == *code);
     exchange["findings"].as_array().unwrap().iter().any(names)
 }

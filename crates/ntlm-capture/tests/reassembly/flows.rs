@@ -2,7 +2,7 @@
 
 use crate::wire::{self, ACK, FIN, Pcap, RST, SYN, Segment, client, server};
 use ntlm_capture::{
-    Capture, CaptureError, Direction, EndReason, Event, GapCause, Limits, NoticeKind, Part,
+    Capture, CaptureError, Direction, EndReason, Event, GapCause, Limits, NoticeKind, Origin, Part,
     Problem, Timestamp,
 };
 
@@ -452,7 +452,7 @@ fn ipv6_with_extension_headers_and_fragments() {
     pcap.add(&wire::fragment(from.ip(), to.ip(), 60, 5, 0, true, &whole[..16]));
     pcap.add(&wire::fragment(from.ip(), to.ip(), 60, 6, 0, true, &whole[..16]));
     let told =
-        ["start [fd00::1]:40000", "C0 0123456789 #4", "FragmentsIncomplete #5", "end CaptureEnded"];
+        ["start [fd00::1]:40000", "FragmentsIncomplete #5", "C0 0123456789 #4", "end CaptureEnded"];
     check_with(Limits::default(), &pcap, &told);
 }
 
@@ -487,9 +487,18 @@ fn an_unknown_link_is_named_once() {
 
 #[test]
 fn several_files_are_one_capture() {
-    let segments = after_handshake(&[client(103, 500, ACK, b"def"), client(100, 500, ACK, b"abc")]);
-    let first = Pcap::of(&segments[..4]).bytes;
-    let second = Pcap::of(&segments[4..]).bytes;
+    let segments = after_handshake(&[
+        client(103, 500, ACK, b"def"),
+        client(100, 500, ACK, b"abc"),
+        client(106, 500, ACK, b"ghi"),
+    ]);
+    // Frames 1, 2, 4 and 6 of the whole, and 3 and 5.
+    let mut files = [Pcap::new(1), Pcap::new(1)];
+    for (at, segment) in (1..).zip(&segments) {
+        let file = usize::from([3, 5].contains(&at));
+        files[file].add_at(at, &segment.ethernet());
+    }
+    let [first, second] = files.map(|file| file.bytes);
     let files = [
         Ok(&first[..]),
         Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
@@ -502,16 +511,47 @@ fn several_files_are_one_capture() {
     loop {
         match capture.next_event() {
             Ok(Some(Event::Data(d))) => {
-                data.push((d.origin.file, d.origin.frame, d.bytes.to_vec()))
+                let Origin { frame, file, frame_in_file, .. } = d.origin;
+                data.push((frame, file, frame_in_file, d.bytes.to_vec()));
             }
             Ok(Some(_)) => {}
             Ok(None) => break,
             Err(error) => errors.push((error.file, error.problem)),
         }
     }
-    assert_eq!(data, [(3, 1, b"abc".to_vec()), (0, 4, b"def".to_vec())]);
+    assert_eq!(
+        data,
+        [(5, 3, 2, b"abc".to_vec()), (4, 0, 3, b"def".to_vec()), (6, 0, 4, b"ghi".to_vec())]
+    );
     assert!(matches!(errors[..], [(1, Problem::Io(_)), (2, Problem::NotACapture)]));
-    assert_eq!(capture.totals().packets, 5);
+    assert_eq!(capture.totals().packets, 6);
+}
+
+#[test]
+fn packets_of_the_same_time_come_in_the_order_of_the_files() {
+    let datagrams = [b"a", b"b", b"c", b"d"].map(|bytes| {
+        let [from, to] = ["10.0.0.1", "10.0.0.2"].map(|end| end.parse().unwrap());
+        let udp = [&[0, 1, 0, 2, 0, 9, 0, 0], &bytes[..]].concat();
+        wire::ethernet(&wire::ip(from, to, 17, &udp))
+    });
+    let mut files = [Pcap::new(1), Pcap::new(1), Pcap::new(1)];
+    files[2].add_at(7, &datagrams[0]);
+    files[0].add_at(7, &datagrams[1]);
+    // The file is not in order of time, and stays as it is.
+    files[0].add_at(3, &datagrams[2]);
+    files[1].add_at(8, &datagrams[3]);
+    let files = files.map(|file| file.bytes);
+    let mut capture = Capture::of_files(files.iter().map(|file| Ok(&file[..])), Limits::default());
+    let mut seen = Vec::new();
+    while let Some(event) = capture.next_event().unwrap() {
+        match event {
+            Event::Datagram(datagram) => {
+                seen.push((datagram.origin.frame, datagram.origin.file, datagram.bytes[0]));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, [(1, 0, b'b'), (2, 0, b'c'), (3, 2, b'a'), (4, 1, b'd')]);
 }
 
 #[test]
@@ -605,7 +645,8 @@ fn flows_with_data_go_by_last_use() {
         "end CaptureEnded",
         "end CaptureEnded",
     ];
-    check_with(limits(|limits| limits.flows = 2), &Pcap::of(&segments), &told);
+    let limits = limits(|limits| (limits.flows, limits.patience) = (2, 0));
+    check_with(limits, &Pcap::of(&segments), &told);
 }
 
 #[test]
@@ -627,7 +668,8 @@ fn what_all_flows_hold_back_is_bounded() {
         let from = format!("10.1.1.{n}:50000").parse().unwrap();
         let to = wire::SERVER.parse().unwrap();
         segments.push(Segment { from, to, ..client(0, 0, SYN, b"") });
-        segments.push(Segment { from, to, ..client(2, 0, ACK, &[b'x'; 100]) });
+        segments.push(Segment { from: to, to: from, ..client(500, 1, SYN | ACK, b"") });
+        segments.push(Segment { from, to, ..client(2, 501, ACK, &[b'x'; 100]) });
     }
     let limits = limits(|limits| limits.waiting = 10_000);
     let lines = Capture::new(&Pcap::of(&segments).bytes[..], limits).collect_lines(|_| true);
@@ -635,6 +677,92 @@ fn what_all_flows_hold_back_is_bounded() {
     let end = lines.iter().filter(|line| *line == "C0 -1 FlowEnd").count();
     assert_eq!(bound + end, 250);
     assert!((5..15).contains(&end), "{end}");
+}
+
+#[test]
+fn what_flows_without_a_beginning_hold_back_is_bounded() {
+    let mut segments = Vec::new();
+    for n in 1..=250_u8 {
+        let from = format!("10.1.1.{n}:50000").parse().unwrap();
+        segments.push(Segment { from, ..client(2, 0, ACK, &[b'x'; 100]) });
+    }
+    let limits = limits(|limits| limits.waiting = 10_000);
+    let pcap = Pcap::of(&segments);
+    let mut capture = Capture::new(&pcap.bytes[..], limits);
+    // By the frame of the data, and the frames read when it is told.
+    let mut late = Vec::new();
+    while let Some(event) = capture.next_event().unwrap() {
+        if let Event::Data(data) = event {
+            let frame = data.origin.frame;
+            late.push(capture.totals().packets - frame);
+        }
+    }
+    assert_eq!(late.len(), 250);
+    assert!(late[..200].iter().all(|late| (30..60).contains(late)), "{late:?}");
+}
+
+#[test]
+fn a_beginning_recorded_late_is_a_beginning() {
+    let [syn, syn_ack, ack] = handshake().try_into().unwrap();
+    let (hello, ask) = (server(500, 100, ACK, b"hello"), client(100, 505, ACK, b"ask"));
+    let (more, done) = (client(103, 505, ACK, b"more"), server(505, 107, ACK, b"done"));
+    let all = [syn, syn_ack, ack, hello, ask, more, done];
+    let number = |at: usize, order: &[usize]| order.iter().position(|it| *it == at).unwrap() + 1;
+    for order in [[4, 6, 1, 5, 3, 0, 2], [6, 5, 4, 3, 2, 1, 0], [5, 3, 4, 6, 0, 2, 1]] {
+        let segments = order.map(|at| all[at].clone());
+        let told = [
+            START.to_owned(),
+            format!("S0 hello #{}", number(3, &order)),
+            format!("C0 ask #{}", number(4, &order)),
+            format!("C3 more #{}", number(5, &order)),
+            format!("S5 done #{}", number(6, &order)),
+            "end CaptureEnded".to_owned(),
+        ];
+        check(&segments, &told.each_ref().map(String::as_str));
+    }
+    // Without SYN, as far as segments adjoin. The client is guessed.
+    let told = [
+        "start 10.0.0.1:40000 guessed",
+        "S0 hello #4",
+        "C0 ask #2",
+        "C3 more #1",
+        "S5 done #3",
+        "end CaptureEnded",
+    ];
+    check(&[5, 4, 6, 3].map(|at| all[at].clone()), &told);
+}
+
+#[test]
+fn bytes_sent_again_with_later_ones_still_come_before_the_answer() {
+    // The first copy of `ask` was not captured; the second one has what followed the answer as well.
+    let segments = after_handshake(&[
+        server(500, 103, ACK, b"answer"),
+        client(100, 506, ACK, b"asknext"),
+        server(506, 107, ACK, b"last"),
+    ]);
+    check(
+        &segments,
+        &[START, "C0 ask #5", "S0 answer #4", "C3 next #5", "S6 last #6", "end CaptureEnded"],
+    );
+}
+
+#[test]
+fn a_syn_behind_the_end_of_another_connection_begins_its_own() {
+    let segments = [
+        client(9_000_000, 500, ACK, b"old"),
+        client(99, 0, SYN, b""),
+        server(499, 100, SYN | ACK, b""),
+        client(100, 500, ACK, b"new"),
+    ];
+    let told = [
+        "start 10.0.0.1:40000 guessed",
+        "C0 old #1",
+        "end Reused",
+        START,
+        "C0 new #4",
+        "end CaptureEnded",
+    ];
+    check(&segments, &told);
 }
 
 #[test]

@@ -129,6 +129,12 @@ impl Pcap {
         self.add_cut(packet, packet.len());
     }
 
+    /// Adds a packet of another time, in microseconds.
+    pub(crate) fn add_at(&mut self, micros: u32, packet: &[u8]) {
+        self.frames = micros - 1;
+        self.add(packet);
+    }
+
     /// Adds what a snap length leaves of a packet.
     pub(crate) fn add_cut(&mut self, packet: &[u8], snap_len: usize) {
         let captured = &packet[..snap_len.min(packet.len())];

@@ -260,7 +260,11 @@ pub(super) mod driver {
         let (mut conversations, mut claimed) = (0, Vec::new());
         for (frame, (direction, bytes)) in (1..).zip(pieces) {
             let mut origins = Origins::default();
-            origins.read(0, bytes.len(), Origin { file: 0, frame, time: None });
+            origins.read(
+                0,
+                bytes.len(),
+                Origin { frame, file: 0, frame_in_file: frame, time: None },
+            );
             let mut at = 0;
             while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
                 let extent = protocol.extent(*direction, rest);

@@ -75,11 +75,12 @@ impl Connection {
         ended.map(move |ended| Ended { smb: SmbExplained { gap, ..ended.smb }, ..ended })
     }
 
-    /// The connection is over, and with it every session on it.
-    pub(crate) fn end(&mut self) -> impl Iterator<Item = Ended> + use<> {
+    /// The connection is over, and with it every session on it; or the capture is.
+    pub(crate) fn end(&mut self, is_cut_off: bool) -> impl Iterator<Item = Ended> + use<> {
         self.smb1.end();
         self.smb2.end();
-        self.take_ended()
+        let ended = self.take_ended();
+        ended.map(move |ended| Ended { smb: SmbExplained { is_cut_off, ..ended.smb }, ..ended })
     }
 
     /// What is known of a logon that made no session: the connection alone.
