@@ -120,6 +120,11 @@ impl<W: Write> StreamWriter<W> {
         Ok(())
     }
 
+    /// Flows of another capture follow, whose ids may be the same.
+    pub fn forget_flows(&mut self) {
+        self.flows.clear();
+    }
+
     /// Nothing more will be written.
     ///
     /// # Errors

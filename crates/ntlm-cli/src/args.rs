@@ -300,6 +300,17 @@ pub(crate) struct ExplainArgs {
     /// Write into this file, which appears once it is whole
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Write the packets of SMB in clear, what was encrypted too, into this pcapng file. Whatever the
+    /// filters say; the packets around the messages are made up
+    #[arg(long, value_name = "FILE", help_heading = "SMB")]
+    pub(crate) write_decrypted: Option<PathBuf>,
+    /// Print the keys of SMB 2 and 3 sessions instead, as lines of Wireshark's smb2_seskey_list
+    #[arg(
+        long,
+        conflicts_with_all = ["format", "json", "brief", "only_findings"],
+        help_heading = "SMB"
+    )]
+    pub(crate) session_keys: bool,
     /// Exit with 1 also where something could not be checked
     #[arg(long, help_heading = "Output")]
     pub(crate) strict: bool,
@@ -335,6 +346,10 @@ How to read it:
              invalid: made with another one, or for another name or challenge. unchecked: you gave
              no secret for this account. absent: an anonymous logon, which proves nothing.
   MIC        a checksum over the three messages. invalid: one of them was changed on the way.
+  SMB        each signature checked and each encrypted packet opened with the keys that follow from
+             ExportedSessionKey. unchecked: the key is not known, or packets are missing. 'extended
+             session security' is a flag of NTLM; 'SMB extended security' is another matter: that
+             session setup carries tokens, which all of SMB 2 and 3 does.
   answer     what the server said; a valid response may well be refused (see the findings).
   Flags      what the client offers, what the server returns, what the client settles on.
   Keys       the ladder, from the password down to the keys that sign and seal. `ntlm keys --table`
@@ -347,11 +362,15 @@ More:
   ntlm explain big.pcap.gz --verdict invalid --only-findings
   ntlm explain capture.pcap --format html --output report.html
   ntlm explain capture.pcap --exchange 1 --format svg --output ladder.svg
+  ntlm explain capture.pcap --secrets accounts.toml --write-decrypted clear.pcapng
+  ntlm explain capture.pcap --secrets accounts.toml --session-keys >> smb2_seskey_list
+             Wireshark opens the packets itself, with this file in its profile's folder
   tcpdump -i any -w - port 445 | ntlm explain - --json
 
 Exit codes, for the exchanges that are shown (what the filters leave out does not count):
   0  nothing that could be checked is wrong; also if there was nothing to check
-  1  a response, a MIC or bindings are invalid (with --strict: or unchecked)
+  1  a response, a MIC, bindings, a signature or an encrypted packet are invalid (with --strict: or
+     unchecked)
   2  a file is unreadable or damaged; what could be read is shown all the same";
 
 /// The forms that `explain` has.

@@ -2,6 +2,7 @@
 
 mod args;
 mod decode;
+mod decrypted;
 mod explain;
 mod failure;
 mod input;

@@ -248,6 +248,24 @@ impl Report for Json {
     }
 }
 
+/// The keys of SMB sessions, for Wireshark.
+pub(crate) struct SessionKeys;
+
+impl Report for SessionKeys {
+    fn capture(&mut self, _: &str) -> String {
+        String::new()
+    }
+
+    fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
+        let key = explained.smb.as_ref().and_then(|smb| smb.wireshark_key());
+        Ok(key.map(|line| format!("{line}\n")).unwrap_or_default())
+    }
+
+    fn capture_end(&mut self, _: u64, _: bool) -> String {
+        String::new()
+    }
+}
+
 /// The ladder of the one exchange that is asked for.
 #[derive(Default)]
 pub(crate) struct Picture {

@@ -57,7 +57,7 @@ impl Output {
     pub(crate) fn write(&mut self, text: &str) -> Result<(), Failure> {
         match self {
             Self::Screen => print(text),
-            Self::File(file) => file.write(text),
+            Self::File(file) => file.text(text),
         }
     }
 
@@ -71,7 +71,7 @@ impl Output {
 }
 
 impl Pending {
-    fn create(wanted: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(wanted: &Path) -> Result<Self, Failure> {
         let label = wanted.display().to_string();
         let Some(name) = wanted.file_name() else {
             return Err(Failure::new(format!("{label}: not the name of a file")));
@@ -86,7 +86,7 @@ impl Pending {
         Ok(Self { file, has_colours, written, wanted: wanted.to_owned() })
     }
 
-    fn write(&mut self, text: &str) -> Result<(), Failure> {
+    fn text(&mut self, text: &str) -> Result<(), Failure> {
         let label = self.wanted.display().to_string();
         match &mut self.file {
             Some(file) if self.has_colours => file.write_all(text.as_bytes()),
@@ -96,12 +96,23 @@ impl Pending {
         .map_err(|error| Failure::io(&label, &error))
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    /// Everything was written: the file takes its name.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
         let label = self.wanted.display().to_string();
         let flushed = self.file.take().map_or(Ok(()), |mut file| file.flush());
         flushed
             .and_then(|()| std::fs::rename(&self.written, &self.wanted))
             .map_err(|error| Failure::io(&label, &error))
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 

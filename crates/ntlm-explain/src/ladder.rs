@@ -183,6 +183,16 @@ impl Ladder {
         &self.rungs
     }
 
+    /// The value of a key in hex, by its name in JSON; `None` where it is empty or unknown.
+    #[must_use]
+    pub fn value(&self, json_name: &str) -> Option<&str> {
+        let rung = self.rungs.iter().find(|rung| rung.json_name == json_name)?;
+        match &rung.value {
+            RungValue::Known(hex) => Some(hex),
+            RungValue::Empty | RungValue::Unknown(_) => None,
+        }
+    }
+
     /// Whether values are to be masked.
     #[must_use]
     pub const fn is_redacted(&self) -> bool {

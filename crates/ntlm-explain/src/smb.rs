@@ -76,6 +76,27 @@ impl SmbExplained {
     }
 }
 
+impl SmbExplained {
+    /// The session's keys as a line of Wireshark's file `smb2_seskey_list`: SessionId as it stands in
+    /// packets, SessionKey, server-to-client and client-to-server key. `None` unless this logon made
+    /// a session of SMB 2 or 3 whose key is known.
+    #[must_use]
+    pub fn wireshark_key(&self) -> Option<String> {
+        let key = |name: &str| match self.keys.value(name) {
+            Some(value) => value.to_owned(),
+            None => "\"\"".to_owned(),
+        };
+        let session_key = self.keys.value("session_key")?;
+        let is_smb2 = self.keys.value("mac_key").is_none();
+        let session_id = self.session_id.as_ref()?.strip_prefix("0x")?;
+        let session_id = u64::from_str_radix(session_id, 16).ok()?.swap_bytes();
+        (is_smb2 && self.purpose == Purpose::Session).then(|| {
+            let (to_client, to_server) = (key("server_to_client_key"), key("client_to_server_key"));
+            format!("{session_id:016x},{session_key},{to_client},{to_server}")
+        })
+    }
+}
+
 impl Default for SmbExplained {
     /// Nothing was seen.
     fn default() -> Self {

@@ -1,6 +1,6 @@
 //! One exchange as text.
 
-use super::ladder::ladder;
+use super::ladder::whole_ladder;
 use super::overview::style;
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, padded, printable, shortened};
 use super::view::{self, Tone};
@@ -16,7 +16,7 @@ pub fn exchange(explained: &Explained, layout: Layout) -> String {
     flags(&mut out, explained, layout);
     messages(&mut out, explained, layout);
     section(&mut out, "Keys", "from the secret down: formula, then rule and condition", layout);
-    out.push_str(&ladder(&explained.keys, layout));
+    out.push_str(&whole_ladder(explained, layout));
     section(&mut out, "Findings", "and what to do next", layout);
     list(&mut out, explained, layout);
     out
@@ -64,9 +64,9 @@ fn facts(out: &mut String, explained: &Explained, layout: Layout) {
     for fact in view::facts(explained) {
         let colour = style(fact.tone);
         let mark = fact.tone.mark();
-        let first = format!("  {} ", padded(fact.name, 17));
+        let first = format!("  {} ", padded(fact.name, 25));
         let _ = write!(out, "{first}{colour}{mark}{colour:#} ");
-        let indent = " ".repeat(22);
+        let indent = " ".repeat(30);
         let mut value = String::new();
         let colour = if fact.tone == Tone::Plain { PLAIN } else { colour };
         layout.wrap(&mut value, "", &indent, colour, &fact.value);

@@ -205,7 +205,7 @@ fn keys(out: &mut String, explained: &Explained) {
         "<details><summary>The same as a table</summary>\n<div class=\"scroll\"><table><thead><tr>\
          <th>key</th><th>value</th><th>formula</th><th>rule</th><th>from</th></tr></thead>\n<tbody>\n",
     );
-    for rung in explained.keys.rungs() {
+    for rung in view::rungs(explained) {
         let (value, formula) = value_and_formula(rung);
         let rule =
             rung.rule.map(|rule| format!("{}: {} ({})", rule.name, rule.condition, rule.section));

@@ -1,7 +1,8 @@
 //! The ladder as text: a tree from the secret down to the keys that protect messages.
 
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, WARN, printable};
-use super::view::{self, Step};
+use super::view::{self, Group, Step};
+use crate::explained::Explained;
 use crate::ladder::{Ladder, Rung, RungValue};
 use anstyle::Style;
 use std::fmt::Write;
@@ -19,19 +20,32 @@ pub fn ladder(ladder: &Ladder, layout: Layout) -> String {
         layout.wrap(&mut out, "  ", "  ", WARN, &format!("No key is known: {why}."));
         return out;
     }
-    let groups = view::groups(ladder);
+    draw_groups(&mut out, &view::groups(ladder.rungs().iter()), layout);
+    out
+}
+
+/// The ladder of an exchange, down to the keys of SMB.
+pub(super) fn whole_ladder(explained: &Explained, layout: Layout) -> String {
+    if view::all_unknown(&explained.keys).is_some() {
+        return ladder(&explained.keys, layout);
+    }
+    let mut out = String::new();
+    draw_groups(&mut out, &view::groups(view::rungs(explained)), layout);
+    out
+}
+
+fn draw_groups(out: &mut String, groups: &[Group<'_>], layout: Layout) {
     for (index, group) in groups.iter().enumerate() {
         let is_last_group = index + 1 == groups.len();
         let _ = writeln!(out, "  {FAINT}◆{FAINT:#} {HEADING}{}{HEADING:#}", group.title);
         for (index, step) in group.steps.iter().enumerate() {
             let is_last = is_last_group && index + 1 == group.steps.len();
-            draw(&mut out, step, is_last, layout);
+            draw(out, step, is_last, layout);
         }
         if !is_last_group {
             let _ = writeln!(out, "  {FAINT}│{FAINT:#}");
         }
     }
-    out
 }
 
 fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
@@ -75,6 +89,13 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
     let stem = if ends { "       " } else { "  │    " };
     let is_wide = layout.width() >= 5 + NAMES + 2 + VALUES;
     match &rung.value {
+        RungValue::Known(hex) if hex.len() > VALUES => {
+            let stem = format!("{FAINT}{stem}{FAINT:#}");
+            out.push('\n');
+            for line in long_value(hex, layout) {
+                let _ = writeln!(out, "{stem}{line}");
+            }
+        }
         RungValue::Known(hex) => {
             let alias = view::alias(rung).map(|key| format!("= {key}")).unwrap_or_default();
             let needs = 5 + NAMES + 2 + VALUES + 2 + alias.len();
@@ -102,6 +123,17 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
             note(out, (&gap, stem), WARN, &format!("unknown   {why}"), layout);
         }
     }
+}
+
+/// A value of more than 16 bytes, in lines; of a very long one the beginning.
+fn long_value(hex: &str, layout: Layout) -> Vec<String> {
+    let shown = match hex.len() {
+        0..=128 => hex.to_owned(),
+        _ => view::short_value(hex),
+    };
+    let width = layout.width().saturating_sub(7).clamp(VALUES, 2 * VALUES);
+    let characters: Vec<char> = shown.chars().collect();
+    characters.chunks(width).map(|line| line.iter().collect()).collect()
 }
 
 /// Beside the name where there is room, else below it.

@@ -42,7 +42,7 @@ impl Row {
             ends: view::ends(explained),
             carrier: explained.carrier,
             version: explained.version.unwrap_or("unknown"),
-            protection: match view::protection(explained.negotiated).as_str() {
+            protection: match view::protected_by(explained).as_str() {
                 "" => "-".to_owned(),
                 protection => protection.to_owned(),
             },

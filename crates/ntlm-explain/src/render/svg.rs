@@ -96,7 +96,7 @@ fn picture(explained: &Explained, style: Option<&str>) -> String {
             line(&mut body, (PADDING + 24, 112), "sub warn", &text);
             140
         }
-        None => ladder(&mut body, &view::groups(&explained.keys)),
+        None => ladder(&mut body, &view::groups(view::rungs(explained))),
     };
     let height = bottom + 44;
     // Inside a page the title stands above it already.
@@ -242,7 +242,7 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
         line(out, (BOX_LEFT + PADDING, y), "name", rung.name);
         match (&rung.value, lines.note.first()) {
             (RungValue::Known(hex), _) => {
-                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", hex);
+                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", &view::short_value(hex));
             }
             (RungValue::Empty, Some(note)) if is_beside(lines) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "rule dim", note);

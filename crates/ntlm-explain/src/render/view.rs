@@ -6,6 +6,7 @@ use crate::decoded::{Decoded, DecodedField};
 use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
 use crate::ladder::{InputOrigin, Ladder, Part, Place, Rung, RungInput, RungValue, hex};
+use crate::smb::{Decrypted, Purpose, Signatures, SmbExplained};
 use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};
 use ntlm::keys::SealingKeyRule;
 use ntlm::message::{
@@ -145,6 +146,16 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         fact(Tone::Plain, "target name", explained.target_name.as_deref().unwrap_or("none")),
         fact(answer_tone(answer_word(explained)), "server's answer", &answer),
     ];
+    if !explained.negotiated.is_empty() || explained.smb.is_some() {
+        let security = match explained.extended_session_security {
+            true => "yes (NTLM)",
+            false => "no (NTLM)",
+        };
+        facts.push(fact(Tone::Plain, "extended session security", security));
+    }
+    if let Some(smb) = &explained.smb {
+        facts.extend(smb_facts(smb));
+    }
     if let Some(challenge) = &explained.server_challenge {
         facts.push(fact(Tone::Plain, "ServerChallenge", challenge));
         match &explained.challenge_for_domain_controller {
@@ -155,6 +166,78 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         }
     }
     facts
+}
+
+/// What SMB made of the logon.
+fn smb_facts(smb: &SmbExplained) -> Vec<Fact> {
+    let fact = |tone, name, value: String| Fact { tone, name, value };
+    let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let list = |parts: [Option<String>; 4]| parts.into_iter().flatten().collect::<Vec<_>>();
+    let dialect = match &smb.dialect {
+        Some(dialect) => printable(dialect),
+        None => "not known".to_owned(),
+    };
+    let purpose = match smb.purpose {
+        Purpose::Session => None,
+        Purpose::Binding => Some("joins this connection to a session".to_owned()),
+        Purpose::Reauthentication => Some("authenticates a session again".to_owned()),
+    };
+    let session = smb.session_id.as_ref().map(|id| format!("session {id}"));
+    let dialect = list([Some(dialect), session, purpose, None]).join(", ");
+    let extended = if smb.smb_extended_security { "yes (SMB)" } else { "no (SMB)" };
+    let mut facts = vec![
+        fact(Tone::Plain, "SMB extended security", extended.to_owned()),
+        fact(Tone::Plain, "SMB dialect", dialect),
+    ];
+    let Signatures { valid, invalid, unchecked, unsigned } = smb.signatures;
+    let signatures = list([
+        count(valid, "valid"),
+        count(invalid, "invalid"),
+        count(unchecked, "unchecked"),
+        count(unsigned, "messages without"),
+    ]);
+    if !signatures.is_empty() {
+        let tone = match (valid, invalid, unchecked) {
+            (_, 1.., _) => Tone::Bad,
+            (_, _, 1..) => Tone::Warn,
+            (1.., ..) => Tone::Good,
+            _ => Tone::Plain,
+        };
+        let how = smb.signing_algorithm.unwrap_or("algorithm not known");
+        facts.push(fact(tone, "SMB signatures", format!("{} ({how})", signatures.join(", "))));
+    }
+    let Decrypted { ok, failed, unopened } = smb.decrypted;
+    let packets = list([
+        count(ok, "opened"),
+        count(failed, "do not open"),
+        count(unopened, "without a key"),
+        None,
+    ]);
+    if !packets.is_empty() {
+        let tone = match (failed, unopened) {
+            (1.., _) => Tone::Bad,
+            (0, 1..) => Tone::Warn,
+            (0, 0) => Tone::Good,
+        };
+        let how = smb.cipher.unwrap_or("cipher not known");
+        facts.push(fact(tone, "SMB encrypted packets", format!("{} ({how})", packets.join(", "))));
+    }
+    facts
+}
+
+/// What protects the messages that follow, in a few words: SMB by its own means, everything else by
+/// NTLM's.
+pub(super) fn protected_by(explained: &Explained) -> String {
+    let Some(smb) = &explained.smb else { return protection(explained.negotiated) };
+    let Signatures { valid, invalid, unchecked, unsigned } = smb.signatures;
+    let signed = valid + invalid + unchecked;
+    // The last response of session setup is signed in any case.
+    match (smb.decrypted == Decrypted::default(), signed, unsigned) {
+        (false, ..) => format!("encrypted {}", smb.cipher.unwrap_or_default()),
+        (true, 0..=1, 1..) => "none".to_owned(),
+        (true, 0, 0) => String::new(),
+        (true, ..) => format!("signed {}", smb.signing_algorithm.unwrap_or_default()),
+    }
 }
 
 /// The answer in a word.
@@ -335,9 +418,15 @@ pub(super) struct Step<'a> {
     pub(super) server: Option<&'a Rung>,
 }
 
-pub(super) fn groups(ladder: &Ladder) -> Vec<Group<'_>> {
+/// All keys of an exchange: NTLM's, and what SMB makes of them.
+pub(super) fn rungs(explained: &Explained) -> impl Iterator<Item = &Rung> {
+    let smb = explained.smb.iter().flat_map(|smb| smb.keys.rungs());
+    explained.keys.rungs().iter().chain(smb)
+}
+
+pub(super) fn groups<'a>(rungs: impl Iterator<Item = &'a Rung>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for rung in ladder.rungs() {
+    for rung in rungs {
         let title = title(rung.part);
         match groups.last_mut() {
             Some(group) if group.title == title => match group.steps.last_mut() {
@@ -402,6 +491,14 @@ impl Step<'_> {
     /// Whether there is a formula that was, or would be, used.
     pub(super) const fn is_empty(&self) -> bool {
         matches!(self.rung.value, RungValue::Empty)
+    }
+}
+
+/// As much of a value as fits on a line; JSON has all of it.
+pub(super) fn short_value(hex: &str) -> String {
+    match hex.get(..32).filter(|_| hex.len() > 64) {
+        Some(start) => format!("{start}… {} bytes", hex.len() / 2),
+        None => hex.to_owned(),
     }
 }
 
