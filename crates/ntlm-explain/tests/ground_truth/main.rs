@@ -12,4 +12,5 @@ mod channel_bindings;
 mod common;
 mod http;
 mod public;
+mod smb;
 mod tshark;

@@ -62,6 +62,18 @@ fn public_captures_agree_with_their_index() {
     assert!(tally.signatures >= 100 && tally.transforms >= 1000, "{tally:?}");
 }
 
+/// The captures with SMB 2 or 3 whose secrets are known.
+pub(crate) fn smb_with_secrets(folder: &std::path::Path) -> Vec<(PathBuf, Accounts)> {
+    let is_one = |entry: &Value| {
+        entry["known_passwords"].is_object() || entry["known_session_keys"].is_array()
+    };
+    let all = index(folder).into_iter().filter(is_one);
+    let all = all.map(|entry| (folder.join(entry["file"].as_str().unwrap()), secrets(&entry)));
+    let all: Vec<_> = all.collect();
+    assert!(all.len() >= 25);
+    all
+}
+
 /// Accounts and versions, as far as the index has them.
 fn check_names(name: &str, entry: &Value, found: &[Exchange], tally: &mut Tally) {
     let whole = || found.iter().filter(|it| it.json["server_challenge"].is_string() && proved(it));
