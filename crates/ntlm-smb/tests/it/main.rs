@@ -8,5 +8,7 @@
 
 mod captures;
 mod common;
+mod evidence;
 mod messages;
+mod rules;
 mod vectors;
