@@ -47,6 +47,11 @@ impl Evidence {
         }
     }
 
+    /// Every row that something chose.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        self.0.keys().copied()
+    }
+
     /// What shows a row.
     pub(crate) fn of(&self, row: Row) -> Vec<&str> {
         self.0.get(&row).into_iter().flatten().map(String::as_str).collect()

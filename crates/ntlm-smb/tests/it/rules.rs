@@ -23,13 +23,17 @@ fn every_rule_is_chosen_by_a_vector_or_a_capture() {
     let keys = Rule::all().into_iter().map(key_row);
     let signatures = SignatureRule::ALL.into_iter().map(signature_row);
     let numbers = SequenceRule::ALL.into_iter().map(sequence_row);
+    let rows: Vec<Row> = keys.chain(signatures).chain(numbers).collect();
     let mut without = Vec::new();
-    for row in keys.chain(signatures).chain(numbers) {
+    for &row in &rows {
         let found = evidence.of(row);
         println!("{row:?}: {} {:?}", found.len(), &found[..found.len().min(3)]);
         if found.is_empty() {
             without.push(row);
         }
+    }
+    for row in evidence.rows() {
+        assert!(rows.contains(&row), "{row:?} has no row");
     }
     assert_eq!(without, WITHOUT_EVIDENCE.map(|(row, _)| row));
 }
