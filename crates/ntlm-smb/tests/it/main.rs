@@ -9,6 +9,7 @@
 mod captures;
 mod common;
 mod evidence;
+mod hostile;
 mod messages;
 mod rules;
 mod vectors;
