@@ -1,4 +1,6 @@
-//! What the targets in `bin/` check; those of the crate `ntlm` are also replayed by its tests.
+//! What the targets in `bin/` check; those of the crates `ntlm` and `ntlm-smb` are also
+//! replayed by their tests.
 
 pub mod decoders;
 pub mod machines;
+pub mod smb;

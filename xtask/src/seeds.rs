@@ -1,6 +1,6 @@
 //! What the fuzz targets start from, taken out of testdata/.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,9 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
             let strings = hex_strings().into_iter().filter(|bytes| bytes.starts_with(&[0x30]));
             strings.chain(contents(&["der"])).collect()
         }
+        "smb1" => smb_messages(&[b"\xffSMB"]),
+        "smb2" => smb_messages(&[b"\xfeSMB"]),
+        "transform" => smb_messages(&[b"\xfdSMB", b"\xfeSMB"]),
         "capture" | "explain" => contents(&["pcap", "pcapng"]),
         "accounts" => {
             let data = root().join("crates/ntlm-accounts/tests/data");
@@ -32,6 +35,35 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
         }
         _ => hex_strings(),
     }
+}
+
+/// SMB messages of the captures, one of each command, direction and length, and those of the JSON
+/// files. They are found by their first bytes behind the length that the transport puts before them.
+fn smb_messages(protocols: &[&[u8]]) -> BTreeSet<Vec<u8>> {
+    let is_one = |bytes: &&[u8]| protocols.iter().any(|protocol| bytes.starts_with(protocol));
+    let mut found = BTreeMap::new();
+    for capture in all_captures() {
+        for at in 4..capture.len() {
+            let message = || {
+                let length = capture.get(at - 4..at)?.try_into().ok().map(u32::from_be_bytes)?;
+                let length = usize::try_from(length).ok().filter(|length| *length <= LONGEST)?;
+                capture.get(at..at.checked_add(length)?).filter(is_one)
+            };
+            if let Some(message) = message() {
+                // The commands of SMB 1 and of SMB 2, and the flags that say which way it goes.
+                let kind = [4, 9, 12, 16].map(|at| message.get(at).copied());
+                found.entry((kind, message.len())).or_insert_with(|| message.to_vec());
+            }
+        }
+    }
+    let stated = hex_strings().into_iter().filter(|bytes| is_one(&bytes.as_slice()));
+    found.into_values().chain(stated).collect()
+}
+
+fn all_captures() -> Vec<Vec<u8>> {
+    let paths = files(&root().join("testdata/captures"));
+    let captures = paths.iter().filter(|path| path.extension().is_some_and(|it| it == "pcap"));
+    captures.filter_map(|path| fs::read(path).ok()).collect()
 }
 
 fn messages(message_type: u8) -> BTreeSet<Vec<u8>> {
@@ -136,8 +168,23 @@ mod tests {
             "capture",
             "accounts",
             "text",
+            "smb1",
+            "smb2",
+            "transform",
         ] {
             assert!(!seeds_of(target).is_empty(), "{target}");
         }
+    }
+
+    #[test]
+    fn seeds_of_smb_are_messages_of_captures() {
+        for (target, at, commands) in [("smb1", 4, 8), ("smb2", 12, 13)] {
+            let seeds = seeds_of(target);
+            let kinds: BTreeSet<Option<&u8>> = seeds.iter().map(|seed| seed.get(at)).collect();
+            println!("{target}: {} seeds, {} commands", seeds.len(), kinds.len());
+            assert!(kinds.len() >= commands, "{target}: {kinds:?}");
+        }
+        let encrypted = seeds_of("transform");
+        assert!(encrypted.iter().filter(|seed| seed.starts_with(b"\xfdSMB")).count() > 20);
     }
 }

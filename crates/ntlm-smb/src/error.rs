@@ -49,7 +49,7 @@ pub enum DecodeErrorKind {
     WrongCommand,
     /// An offset and a length point outside the message.
     OutOfBounds,
-    /// NextCommand or AndXOffset does not lead on.
+    /// NextCommand, AndXOffset or the offset of a buffer points at what stands before it.
     NotForward,
     /// A field that must hold one fixed value holds another.
     WrongValue,

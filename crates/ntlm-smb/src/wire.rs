@@ -145,7 +145,8 @@ impl<'a> Reader<'a> {
         Part::at(self.bytes.get(offset..).unwrap_or_default(), offset)
     }
 
-    /// The part that an offset and a length point to. An empty one may point anywhere.
+    /// The part that an offset and a length point to, behind what was read. An empty one may point
+    /// anywhere.
     pub(crate) fn part(
         &self,
         offset: usize,
@@ -156,12 +157,24 @@ impl<'a> Reader<'a> {
         if length == 0 {
             return Ok(Part::default());
         }
-        let bytes = self.bytes.get(offset..).and_then(|rest| rest.get(..length));
-        bytes.map(|bytes| Part::at(bytes, offset)).ok_or(DecodeError::new(
-            DecodeErrorKind::OutOfBounds,
-            field,
-            descriptor,
-        ))
+        let rest = self.behind(offset, field, descriptor)?;
+        let error = DecodeError::new(DecodeErrorKind::OutOfBounds, field, descriptor);
+        Ok(Part::at(rest.bytes.get(..length).ok_or(error)?, offset))
+    }
+
+    /// Everything from an offset on, which is behind what was read.
+    pub(crate) fn behind(
+        &self,
+        offset: usize,
+        field: &'static str,
+        descriptor: usize,
+    ) -> Result<Part<'a>, DecodeError> {
+        let error = |kind| DecodeError::new(kind, field, descriptor);
+        if offset < self.position {
+            return Err(error(DecodeErrorKind::NotForward));
+        }
+        let bytes = self.bytes.get(offset..).ok_or(error(DecodeErrorKind::OutOfBounds))?;
+        Ok(Part::at(bytes, offset))
     }
 }
 

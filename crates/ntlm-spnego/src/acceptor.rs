@@ -9,7 +9,7 @@
 //! Waiting::settle                   the LogonOutcome, which only the judge can have made
 //!   mechListMIC came and holds      ──accept-completed, mechListMIC──>                       Done
 //!   it is due and did not come      ──accept-incomplete, mechListMIC──> <──mechListMIC──
-//!                                   ──accept-completed──>                                    Done
+//!                                   ──accept-completed, unless it said so──>                 Done
 //!   none is due                     ──accept-completed──>                                    Done
 //! ```
 //!
@@ -94,7 +94,7 @@ pub enum AcceptorStep {
 /// A complete negotiation.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Goes to the initiator; empty after raw NTLM.
+    /// Goes to the initiator. Empty after raw NTLM, and where the initiator has said that it is done.
     pub token: Vec<u8>,
     /// Who is there.
     pub logon: AcceptedLogon,
@@ -374,7 +374,14 @@ impl MicAwaited {
         }
         let received = resp.mech_list_mic.ok_or(PeerError::MechListMicMissing)?;
         mic::check(&mut self.session, &self.list, received)?;
-        Ok(done(AcceptedLogon::Account(self.session), None, MechListMic::Valid))
+        let logon = AcceptedLogon::Account(self.session);
+        // An initiator that calls it completed has done its last step: MIT takes no token after
+        // that. Samba says nothing and waits for one.
+        if resp.neg_state == Some(NegState::AcceptCompleted) {
+            let mech_list_mic = MechListMic::Valid;
+            return Ok(AcceptorStep::Done(Accepted { token: Vec::new(), logon, mech_list_mic }));
+        }
+        Ok(done(logon, None, MechListMic::Valid))
     }
 }
 

@@ -19,8 +19,17 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
     let _ = NegTokenInit2::decode(data).map(|token| token.encode());
     for preferred in [vec![], vec![mechanism::KERBEROS]] {
-        let config = InitiatorConfig { preferred, ..InitiatorConfig::default() };
-        negotiate(&config, data);
+        for (require_mech_list_mic, insecure_accept_missing_mic) in [(false, true), (true, false)] {
+            let foreign = vec![mechanism::NEGOEX];
+            let initiator = InitiatorConfig {
+                preferred: preferred.clone(),
+                insecure_accept_missing_mic,
+                ..InitiatorConfig::default()
+            };
+            let acceptor =
+                AcceptorConfig { foreign, require_mech_list_mic, ..AcceptorConfig::default() };
+            negotiate(&initiator, &acceptor, data);
+        }
     }
 });
 
@@ -33,16 +42,21 @@ fn write(token: &NegotiationToken<'_>) -> Vec<u8> {
 }
 
 /// A negotiation in which the input takes the place of one token after the other.
-fn negotiate(config: &InitiatorConfig, data: &[u8]) {
+fn negotiate(initiator: &InitiatorConfig, acceptor: &AcceptorConfig, data: &[u8]) {
     for replaced in 0.. {
-        if run(config.clone(), data, replaced) <= replaced {
+        if run(initiator.clone(), acceptor.clone(), data, replaced) <= replaced {
             break;
         }
     }
 }
 
 /// Ends at the first error, or when both ends are done; gives the number of tokens.
-fn run(config: InitiatorConfig, data: &[u8], replaced: usize) -> usize {
+fn run(
+    initiator: InitiatorConfig,
+    acceptor: AcceptorConfig,
+    data: &[u8],
+    replaced: usize,
+) -> usize {
     let mut number = 0;
     let mut received = |token: Vec<u8>| {
         number += 1;
@@ -51,9 +65,8 @@ fn run(config: InitiatorConfig, data: &[u8], replaced: usize) -> usize {
     let policy = ServerPolicy { insecure_allow_anonymous: true, ..ServerPolicy::default() };
     let server = ServerConfig { policy, ..ServerConfig::new(ServerNames::new("SERVER", "SERVER")) };
     let server = Server::new(server).expect("a short name");
-    let foreign = vec![mechanism::NEGOEX];
-    let mut acceptor = Acceptor::new(server, AcceptorConfig { foreign, ..Default::default() });
-    let (mut token, mut initiator) = Initiator::start(config);
+    let mut acceptor = Acceptor::new(server, acceptor);
+    let (mut token, mut initiator) = Initiator::start(initiator);
     loop {
         let Ok(step) = acceptor.step(&received(token), fresh(1)) else { break };
         let step = match step {

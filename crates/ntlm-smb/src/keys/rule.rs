@@ -29,8 +29,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule of every key, in the order of derivation. Channel.SigningKey, which has the
-    /// formulas of Session.SigningKey, is left out.
+    /// Every rule of every key, in the order of derivation.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = Vec::with_capacity(40);
@@ -38,6 +37,7 @@ impl Rule {
         all.extend(MacKeyRule::ALL.map(Self::MacKey));
         all.extend(PreauthRule::ALL.map(Self::PreauthIntegrityHash));
         all.extend(SigningKeyRule::ALL.map(Self::SigningKey));
+        all.extend(SigningKeyRule::OF_CHANNELS.map(Self::ChannelSigningKey));
         for direction in Direction::ALL {
             all.extend(CipherKeyRule::ALL.map(|rule| Self::CipherKey(direction, rule)));
         }
@@ -67,7 +67,8 @@ impl Rule {
             Self::SessionKey(rule) => rule.doc(),
             Self::MacKey(rule) => rule.doc(),
             Self::PreauthIntegrityHash(rule) => rule.doc(),
-            Self::SigningKey(rule) | Self::ChannelSigningKey(rule) => rule.doc(),
+            Self::SigningKey(rule) => rule.doc(),
+            Self::ChannelSigningKey(rule) => rule.doc_of_channel(),
             Self::CipherKey(direction, rule) => rule.doc(direction),
             Self::ApplicationKey(rule) => rule.doc(),
         }

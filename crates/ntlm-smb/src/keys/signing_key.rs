@@ -46,6 +46,10 @@ impl SigningKeyRule {
     /// Every rule.
     pub const ALL: [Self; 4] = [Self::SessionKey, Self::Smb300, Self::Smb311, Self::NoKey];
 
+    /// Those of a bound connection: before 3.0 there is no binding, and guest and anonymous sessions
+    /// cannot be bound.
+    pub const OF_CHANNELS: [Self; 2] = [Self::Smb300, Self::Smb311];
+
     /// The rule for a dialect, where there is a session key.
     #[must_use]
     pub const fn choose(dialect: Dialect) -> Self {
@@ -98,10 +102,7 @@ impl SigningKeyRule {
                 length: 16,
                 section: "MS-SMB2 3.1.4.2, 3.2.5.3.1",
                 computed_by: "client and server",
-                beware: Some(
-                    "L is 128 under AES-256 ciphers too. A bound connection derives \
-                     Channel.SigningKey from its own authentication and its own hash.",
-                ),
+                beware: Some("L is 128 under AES-256 ciphers too."),
             },
             Self::NoKey => RuleDoc {
                 name: "NoKey",
@@ -117,6 +118,25 @@ impl SigningKeyRule {
                      must refuse such a session, or whoever stands between can strip it.",
                 ),
             },
+        }
+    }
+
+    /// What the table says of it for Channel.SigningKey of a bound connection.
+    #[must_use]
+    pub const fn doc_of_channel(self) -> RuleDoc {
+        let condition = match self {
+            Self::Smb300 => "3.0, 3.0.2, a connection bound to a session",
+            Self::Smb311 => "3.1.1, a connection bound to a session",
+            Self::SessionKey | Self::NoKey => return self.doc(),
+        };
+        RuleDoc {
+            condition,
+            section: "MS-SMB2 3.1.4.2, 3.2.5.3.3",
+            beware: Some(
+                "SessionKey, and under 3.1.1 the hash, of the authentication that bound this \
+                 connection, not of the session's first one.",
+            ),
+            ..self.doc()
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::context::{ContextType, NegotiateContexts};
 use super::{Command, Header};
 use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
-use crate::error::{DecodeError, DecodeErrorKind, TooLong};
+use crate::error::{DecodeError, TooLong};
 use crate::wire::{Part, Reader, U16List, length, offset, pad};
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -92,10 +92,10 @@ impl<'a> NegotiateRequest<'a> {
         };
         if this.offers(Dialect::Smb311) {
             this.client_start_time = 0;
-            let mut r = Reader::new(message, descriptor);
-            let list_offset = r.u32("NegotiateContextOffset")?;
-            let count = r.u16("NegotiateContextCount")?;
-            this.contexts = context_list(message, list_offset, count, descriptor)?;
+            let mut fields = Reader::new(message, descriptor);
+            let list_offset = fields.u32("NegotiateContextOffset")?;
+            let count = fields.u16("NegotiateContextCount")?;
+            this.contexts = context_list(&r, list_offset, count, descriptor)?;
         }
         Ok(this)
     }
@@ -203,7 +203,7 @@ impl<'a> NegotiateResponse<'a> {
         let security_buffer = r.part(buffer_offset, buffer_len, "SecurityBuffer", descriptor)?;
         let has_contexts = dialect_revision == Dialect::Smb311.revision();
         let (contexts, reserved, reserved2) = if has_contexts {
-            (context_list(message, list_offset, count, list_descriptor)?, 0, 0)
+            (context_list(&r, list_offset, count, list_descriptor)?, 0, 0)
         } else {
             (NegotiateContexts::default(), count, list_offset)
         };
@@ -284,17 +284,16 @@ impl<'a> NegotiateResponse<'a> {
     }
 }
 
-fn context_list(
-    message: &[u8],
+/// `r` stands behind what comes before the list.
+fn context_list<'a>(
+    r: &Reader<'a>,
     list_offset: u32,
     count: u16,
     descriptor: usize,
-) -> Result<NegotiateContexts<'_>, DecodeError> {
+) -> Result<NegotiateContexts<'a>, DecodeError> {
     if count == 0 {
         return Ok(NegotiateContexts::default());
     }
-    let (start, field) = (offset(list_offset), "NegotiateContextOffset");
-    let error = DecodeError::new(DecodeErrorKind::OutOfBounds, field, descriptor);
-    let list = message.get(start..).ok_or(error)?;
-    Ok(NegotiateContexts { count, list: Part::at(list, start) })
+    let list = r.behind(offset(list_offset), "NegotiateContextOffset", descriptor)?;
+    Ok(NegotiateContexts { count, list })
 }

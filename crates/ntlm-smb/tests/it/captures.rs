@@ -2,10 +2,11 @@
 //! derived, every signature verified, every encrypted packet opened.
 
 use crate::common::{array, captures, hex, number};
+use crate::evidence::{Evidence, sequence_row, signature_row};
 use ntlm::keys::{Direction, ExportedSessionKey, NtlmVersion, SessionBaseKey};
 use ntlm_smb::keys::{
     Establishment, KeyName, PreauthIntegrityHash, SessionKey, SessionKeySource, Smb1KeySchedule,
-    Smb1KeySource, SmbDerivation, SmbKeySchedule,
+    Smb1KeySource, SmbDerivation, SmbKeySchedule, StepValue,
 };
 use ntlm_smb::smb1;
 use ntlm_smb::smb2::{
@@ -32,13 +33,18 @@ struct Counts {
 
 #[test]
 fn every_signature_holds_and_every_packet_opens() {
+    walk_all(&mut Evidence::default());
+}
+
+/// Walks all of them, and notes which rules they chose.
+pub(crate) fn walk_all(evidence: &mut Evidence) {
     let mut all = Counts::default();
     let mut files = BTreeMap::new();
     for (name, sidecar, connections) in captures() {
         let mut counts = Counts::default();
         let mut kinds = Vec::new();
         for connection in &connections {
-            let mut walk = Walk::new(&name, &sidecar, &mut counts);
+            let mut walk = Walk::new(&name, &sidecar, &mut counts, evidence);
             for message in connection {
                 walk.message(message.from_client, &message.bytes);
             }
@@ -68,6 +74,7 @@ struct Walk<'t> {
     name: &'t str,
     sidecar: &'t Value,
     counts: &'t mut Counts,
+    evidence: &'t mut Evidence,
     client_capabilities: Capabilities,
     negotiated: Option<(Dialect, SigningAlgorithm, Option<Cipher>)>,
     hash: PreauthIntegrityHash,
@@ -91,11 +98,17 @@ struct Smb1Walk {
 }
 
 impl<'t> Walk<'t> {
-    fn new(name: &'t str, sidecar: &'t Value, counts: &'t mut Counts) -> Self {
+    fn new(
+        name: &'t str,
+        sidecar: &'t Value,
+        counts: &'t mut Counts,
+        evidence: &'t mut Evidence,
+    ) -> Self {
         Self {
             name,
             sidecar,
             counts,
+            evidence,
             client_capabilities: Capabilities::empty(),
             negotiated: None,
             hash: PreauthIntegrityHash::default(),
@@ -228,10 +241,6 @@ impl<'t> Walk<'t> {
             })
         };
         let all = derive(SessionKeySource::Account(SessionKey::from(&exported)));
-        let value = |key| match all.step(key).unwrap().value {
-            ntlm_smb::keys::StepValue::Known(bytes) => Value::from(hex(bytes.expose())),
-            _ => Value::Null,
-        };
         for (key, field) in [
             (KeyName::PreauthIntegrityHashValue, "preauth_hash"),
             (KeyName::SigningKey, "signing_key"),
@@ -241,7 +250,12 @@ impl<'t> Walk<'t> {
         ] {
             // The sidecars state keys for guest and anonymous too, which nobody uses.
             if identity == Identity::Account && stated[field].is_string() {
-                assert_eq!(value(key), stated[field], "{} {field}", self.name);
+                let step = all.step(key).unwrap();
+                let StepValue::Known(bytes) = &step.value else {
+                    panic!("{} {field}: {:?}", self.name, step.value)
+                };
+                assert_eq!(hex(bytes.expose()), stated[field], "{} {field}", self.name);
+                self.evidence.step(&step, self.name);
             }
         }
         if let Some(stated) = stated["cipher"].as_str() {
@@ -254,26 +268,33 @@ impl<'t> Walk<'t> {
             Identity::Guest => derive(SessionKeySource::Guest),
             Identity::Anonymous => derive(SessionKeySource::Anonymous),
         };
+        self.evidence.empty_steps(keys.steps(), self.name);
         let signer = keys.signing_key().map(|key| Signer::new(signing_algorithm, key));
         self.sessions.insert(header.session_id, Session { identity, keys, signer });
         self.counts.sessions += 1;
-        let rule = SignatureRule::choose(header, false, SessionPhase::BeingMade, identity);
-        let expected = match identity {
-            Identity::Account => SignatureRule::LastOfSession,
-            Identity::Guest | Identity::Anonymous => SignatureRule::NoKey,
-        };
-        assert_eq!(rule, expected);
-        assert_eq!(rule.doc().signed == Signed::Always, header.is_signed(), "{}", self.name);
     }
 
     fn signature(&mut self, header: &Header, message: &[u8], encrypted: bool) {
         let session = self.sessions.get(&header.session_id);
-        let Some(session) = session.filter(|_| header.is_signed() && !encrypted) else { return };
-        let rule =
-            SignatureRule::choose(header, encrypted, SessionPhase::Established, session.identity);
-        if rule.doc().signed == Signed::Never {
-            return;
+        // No capture authenticates a session again.
+        let phase = match header.command {
+            Command::SESSION_SETUP => SessionPhase::BeingMade,
+            _ => SessionPhase::Established,
+        };
+        let identity = session.map_or(Identity::Account, |session| session.identity);
+        let rule = SignatureRule::choose(header, encrypted, phase, identity);
+        let name = self.name;
+        match rule.doc().signed {
+            // What a client sets inside of what is encrypted does not count.
+            Signed::Never if !encrypted => assert!(!header.is_signed(), "{name}: {rule:?}"),
+            Signed::Always => assert!(header.is_signed(), "{name}: {rule:?}"),
+            Signed::Never | Signed::IfRequired => (),
         }
+        let is_signed = header.is_signed() && !encrypted;
+        if is_signed || rule.doc().signed == Signed::Never {
+            self.evidence.add(signature_row(rule), name);
+        }
+        let Some(session) = session.filter(|_| is_signed) else { return };
         let signer = session.signer.as_ref().unwrap();
         let verified = signer.verify(message).unwrap_or_else(|error| {
             panic!("{}: message {}: {error}", self.name, header.message_id)
@@ -334,6 +355,8 @@ impl<'t> Walk<'t> {
                 panic!("{}: {} of {}: {error}", self.name, header.command, header.mid)
             });
             self.counts.signatures += 1;
+            let rule = smb1::SequenceRule::choose(&header);
+            self.evidence.add(sequence_row(rule), self.name);
             assert!(signer.verify(message, number ^ 1).is_err());
             self.counts.wrong_keys_refused += 1;
             let mut again = message.to_vec();
@@ -375,8 +398,12 @@ impl<'t> Walk<'t> {
             }
         };
         self.counts.sessions += 1;
+        self.evidence.empty_steps(keys.steps(), name);
         if stated["mac_key"].is_string() {
             assert_eq!(hex(keys.mac_key().unwrap().expose()), stated["mac_key"], "{name}");
+            for step in keys.steps().filter(|step| step.key != KeyName::ApplicationKey) {
+                self.evidence.step(&step, name);
+            }
         }
         let Some(mac_key) = keys.mac_key() else {
             assert_ne!(stated["smb1_signing"], true, "{name}");
@@ -390,6 +417,7 @@ impl<'t> Walk<'t> {
         }
         if stated["smb1_signing"] == true {
             signer.verify(message, number).unwrap();
+            self.evidence.add(sequence_row(smb1::SequenceRule::Activation), name);
             self.counts.signatures += 1;
             self.counts.wrong_keys_refused += 1;
             self.smb1.signing = Some((signer, smb1::SequenceNumbers::activated()));

@@ -8,5 +8,8 @@
 
 mod captures;
 mod common;
+mod evidence;
+mod hostile;
 mod messages;
+mod rules;
 mod vectors;

@@ -1,7 +1,8 @@
 //! Every vector of smb.json, run from the file. What is private to the crate (AES-CMAC, the KDF over
-//! opaque input, SSKeyHash) runs in the unit tests of crypto.rs, kdf.rs and application_key.rs.
+//! opaque input) runs in the unit tests of crypto.rs and kdf.rs.
 
 use crate::common::{array, bytes, hex, number, vectors};
+use crate::evidence::{Evidence, sequence_row, signature_row};
 use ntlm::keys::{
     AccountSecret, Derivation, Direction, ExportedSessionKey, KeyExchange, KeySchedule, KeySource,
     NtlmVersion, Password, RandomSessionKey, Responses, SessionBaseKey,
@@ -9,12 +10,12 @@ use ntlm::keys::{
 use ntlm::text::{CodePage, Utf16String};
 use ntlm::{Check, Exchange};
 use ntlm_smb::keys::{
-    CipherKey, Establishment, PreauthIntegrityHash, SessionKey, SessionKeySource, SigningKey,
-    Smb1KeySchedule, Smb1KeySource, SmbDerivation, SmbKeySchedule,
+    CipherKey, Establishment, KeyName, PreauthIntegrityHash, SessionKey, SessionKeySource,
+    SigningKey, Smb1KeySchedule, Smb1KeySource, SmbDerivation, SmbKeySchedule, StepValue,
 };
 use ntlm_smb::smb2::{
-    Command, ErrorResponse, Header, NegotiateRequest, NegotiateResponse, SessionSetupRequest,
-    SessionSetupResponse, TransformHeader,
+    Command, ErrorResponse, Header, NegotiateRequest, NegotiateResponse, SessionSetupFlags,
+    SessionSetupRequest, SessionSetupResponse, TransformHeader,
 };
 use ntlm_smb::{
     Cipher, DecryptError, Dialect, Identity, Nonce, NtStatus, PacketCipher, SessionPhase,
@@ -24,28 +25,36 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Run by unit tests, because the crate does not show these operations.
-const PRIMITIVES: [&str; 3] = ["aes-cmac", "sp800-108-raw", "smb1-sskeyhash"];
+const PRIMITIVES: [&str; 2] = ["aes-cmac", "sp800-108-raw"];
 
 /// Values that belong to SPNEGO, which this crate only carries.
 const OF_SPNEGO: [&str; 2] = ["client_mech_list_mic", "server_mech_list_mic"];
 
 #[test]
 fn every_vector_of_the_file_runs_and_holds() {
+    run_all(&mut Evidence::default());
+}
+
+/// Runs them, and notes which rules they chose.
+pub(crate) fn run_all(evidence: &mut Evidence) {
     let mut run = BTreeMap::new();
     for vector in vectors() {
         let category = vector["category"].as_str().unwrap().to_owned();
         let (input, expected) = (&vector["input"], &vector["expected"]);
         let id = vector["id"].as_str().unwrap();
         match category.as_str() {
-            "smb3-keys" => smb3_keys(id, input, expected),
+            "smb3-keys" => smb3_keys(evidence, id, input, expected),
             "smb311-preauth-hash" => preauth_hash(id, input, expected),
             "ntlmv2-session-key" => ntlmv2_session_key(id, input, expected),
             "smb2-signature" => smb2_signature(id, input, expected),
             "smb3-encryption" => smb3_encryption(id, input, expected),
-            "smb2-session" => smb2_session(id, input, expected),
-            "smb2-session-setup" => smb2_session_setup(id, input, expected),
-            "smb1-session" => smb1_session(id, input, expected),
-            "smb1-signature" => smb1_signature(id, input, expected),
+            "smb2-session" => smb2_session(evidence, id, input, expected),
+            "smb2-session-setup" => smb2_session_setup(evidence, id, input, expected),
+            "smb1-session" => smb1_session(evidence, id, input, expected),
+            "smb1-sskeyhash" => smb1_sskeyhash(evidence, id, input, expected),
+            "smb3-binding-keys" => smb3_binding_keys(evidence, id, input, expected),
+            "smb2-binding" => smb2_binding(evidence, id, input, expected),
+            "smb1-signature" => smb1_signature(evidence, id, input, expected),
             other => assert!(PRIMITIVES.contains(&other), "{id}: no such category: {other}"),
         }
         assert_eq!(vector["verified"], category != "smb1-sskeyhash", "{id}");
@@ -55,13 +64,15 @@ fn every_vector_of_the_file_runs_and_holds() {
         run.iter().map(|(category, count)| (category.as_str(), *count)).collect();
     let expected = [
         ("aes-cmac", 4),
-        ("ntlmv2-session-key", 1),
+        ("ntlmv2-session-key", 2),
         ("smb1-session", 3),
         ("smb1-signature", 1),
         ("smb1-sskeyhash", 1),
+        ("smb2-binding", 1),
         ("smb2-session", 9),
         ("smb2-session-setup", 4),
         ("smb2-signature", 2),
+        ("smb3-binding-keys", 1),
         ("smb3-encryption", 8),
         ("smb3-keys", 4),
         ("smb311-preauth-hash", 1),
@@ -90,22 +101,30 @@ fn secret(input: &Value) -> AccountSecret {
 }
 
 /// Compares what was derived with every value that a vector states under these names.
-fn check_keys(id: &str, keys: &SmbKeySchedule, expected: &Value) {
-    let signing = keys.signing_key().unwrap().expose();
-    assert_eq!(hex(signing), expected["signing_key"], "{id}");
-    for (direction, field) in [
-        (Direction::ClientToServer, "client_to_server_key"),
-        (Direction::ServerToClient, "server_to_client_key"),
+fn check_keys(evidence: &mut Evidence, id: &str, keys: &SmbKeySchedule, expected: &Value) {
+    for (key, needed) in [
+        (KeyName::PreauthIntegrityHashValue, false),
+        (KeyName::SigningKey, true),
+        (KeyName::ClientToServerKey, true),
+        (KeyName::ServerToClientKey, true),
+        (KeyName::ApplicationKey, false),
     ] {
-        let key = keys.cipher_key(direction).map(|key| hex(key.expose()));
-        assert_eq!(key.as_deref(), expected[field].as_str(), "{id} {field}");
+        let step = keys.step(key).unwrap();
+        let value = match &step.value {
+            StepValue::Known(bytes) => Some(hex(bytes.expose())),
+            _ => None,
+        };
+        let stated = expected[key.json_name()].as_str();
+        if needed || stated.is_some() || value.is_none() {
+            assert_eq!(value.as_deref(), stated, "{id} {key}");
+            evidence.step(&step, id);
+        }
     }
-    if let Some(application_key) = expected["application_key"].as_str() {
-        assert_eq!(hex(keys.application_key().unwrap().expose()), application_key, "{id}");
-    }
+    // Every other key comes from it.
+    evidence.step(&keys.step(KeyName::SessionKey).unwrap(), id);
 }
 
-fn smb3_keys(id: &str, input: &Value, expected: &Value) {
+fn smb3_keys(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let hash = input["preauth_hash"]
         .is_string()
         .then(|| PreauthIntegrityHash::new(array(&input["preauth_hash"])));
@@ -117,7 +136,78 @@ fn smb3_keys(id: &str, input: &Value, expected: &Value) {
         preauth_integrity_hash: hash.as_ref(),
         establishment: Establishment::NewSession,
     });
-    check_keys(id, &keys, expected);
+    check_keys(evidence, id, &keys, expected);
+}
+
+fn smb3_binding_keys(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
+    let keys = SmbKeySchedule::derive(SmbDerivation {
+        dialect: dialect(&input["dialect"]),
+        signing_algorithm: SigningAlgorithm::AesCmac,
+        cipher: Some(Cipher::Aes128Ccm),
+        source: SessionKeySource::Account(SessionKey::new(array(&input["session_key"]))),
+        preauth_integrity_hash: None,
+        establishment: Establishment::Binding,
+    });
+    check_channel(evidence, id, &keys, expected);
+}
+
+/// A bound connection has one key of its own, the stated one.
+fn check_channel(evidence: &mut Evidence, id: &str, keys: &SmbKeySchedule, expected: &Value) {
+    let signing_key = hex(keys.signing_key().unwrap().expose());
+    assert_eq!(signing_key, expected["channel_signing_key"], "{id}");
+    evidence.step(&keys.step(KeyName::ChannelSigningKey).unwrap(), id);
+    assert!(keys.step(KeyName::SigningKey).is_none(), "{id}");
+    for key in [KeyName::ClientToServerKey, KeyName::ServerToClientKey, KeyName::ApplicationKey] {
+        evidence.step(&keys.step(key).unwrap(), id);
+    }
+}
+
+fn smb2_binding(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
+    let packet = |name: &str| packet(input, name);
+    let (request, response) = (packet("negotiate_request"), packet("negotiate_response"));
+    let negotiate = NegotiateResponse::decode(&response).unwrap();
+    let capabilities = NegotiateRequest::decode(&request).unwrap().capabilities;
+    assert_eq!(negotiate.dialect(), Some(dialect(&input["dialect"])), "{id}");
+    assert_eq!(negotiate.cipher(capabilities), cipher(&input["cipher"]), "{id}");
+    let algorithm = negotiate.signing_algorithm().unwrap();
+    let mut hash = PreauthIntegrityHash::default().after(&request).after(&response);
+
+    let of_session = Signer::new(algorithm, &SigningKey::new(array(&input["session_signing_key"])));
+    let setup = ["request_1", "response_1", "request_2", "response_2"]
+        .map(|name| packet(&format!("session_setup_{name}")));
+    for packet in &setup[..3] {
+        let header = Header::decode(packet).unwrap();
+        let phase = SessionPhase::BeingBound;
+        let rule = SignatureRule::choose(&header, false, phase, Identity::Account);
+        assert_eq!(rule.doc().key, Some(KeyName::SigningKey), "{id}");
+        check_signature(id, &of_session, packet);
+        evidence.add(signature_row(rule), id);
+        hash = if header.is_response() {
+            hash.after_session_setup_response(header.status, packet)
+        } else {
+            let flags = SessionSetupRequest::decode(packet).unwrap().flags;
+            assert!(flags.contains(SessionSetupFlags::BINDING), "{id}");
+            hash.after(packet)
+        };
+    }
+    assert_eq!(hex(hash.as_bytes()), expected["preauth_hash"], "{id}");
+
+    let exported = ExportedSessionKey::new(array(&input["exported_session_key"]));
+    let keys = SmbKeySchedule::derive(SmbDerivation {
+        dialect: negotiate.dialect().unwrap(),
+        signing_algorithm: algorithm,
+        cipher: negotiate.cipher(capabilities),
+        source: SessionKeySource::Account(SessionKey::from(&exported)),
+        preauth_integrity_hash: Some(&hash),
+        establishment: Establishment::Binding,
+    });
+    check_channel(evidence, id, &keys, expected);
+    let last = Header::decode(&setup[3]).unwrap();
+    let rule = SignatureRule::choose(&last, false, SessionPhase::BeingBound, Identity::Account);
+    assert_eq!(rule.doc().key, Some(KeyName::ChannelSigningKey), "{id}");
+    check_signature(id, &Signer::new(algorithm, keys.signing_key().unwrap()), &setup[3]);
+    assert!(of_session.verify(&setup[3]).is_err(), "{id}");
+    evidence.add(signature_row(rule), id);
 }
 
 fn preauth_hash(id: &str, input: &Value, expected: &Value) {
@@ -213,7 +303,7 @@ fn packet(input: &Value, name: &str) -> Vec<u8> {
     bytes(&input["packets"][name])
 }
 
-fn smb2_session(id: &str, input: &Value, expected: &Value) {
+fn smb2_session(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let [request, response] =
         ["negotiate_request", "negotiate_response"].map(|name| packet(input, name));
     let negotiate = NegotiateResponse::decode(&response).unwrap();
@@ -235,9 +325,6 @@ fn smb2_session(id: &str, input: &Value, expected: &Value) {
         .after_session_setup_response(Header::decode(&more).unwrap().status, &more)
         .after(&setup_2)
         .after_session_setup_response(last_header.status, &last);
-    if let Some(expected) = expected["preauth_hash"].as_str() {
-        assert_eq!(hex(hash.as_bytes()), expected, "{id}");
-    }
     let exported = ExportedSessionKey::new(array(&input["exported_session_key"]));
     let keys = SmbKeySchedule::derive(SmbDerivation {
         dialect,
@@ -247,10 +334,11 @@ fn smb2_session(id: &str, input: &Value, expected: &Value) {
         preauth_integrity_hash: Some(&hash),
         establishment: Establishment::NewSession,
     });
-    check_keys(id, &keys, expected);
+    check_keys(evidence, id, &keys, expected);
     let rule =
         SignatureRule::choose(&last_header, false, SessionPhase::BeingMade, Identity::Account);
     assert_eq!(expected["final_session_setup_signed"], rule.doc().signed == Signed::Always);
+    evidence.add(signature_row(rule), id);
 
     let signer = Signer::new(signing, keys.signing_key().unwrap());
     let mut signed = 0;
@@ -261,6 +349,13 @@ fn smb2_session(id: &str, input: &Value, expected: &Value) {
         } else if Header::decode(&packet).unwrap().is_signed() && !name.contains("_plain_") {
             check_signature(id, &signer, &packet);
             signed += 1;
+            if name != "session_setup_response_2" {
+                let header = Header::decode(&packet).unwrap();
+                let phase = SessionPhase::Established;
+                let rule = SignatureRule::choose(&header, false, phase, Identity::Account);
+                assert_ne!(rule.doc().signed, Signed::Never, "{id} {name}");
+                evidence.add(signature_row(rule), id);
+            }
         }
     }
     assert!(signed >= 9, "{id}: {signed}");
@@ -300,7 +395,7 @@ fn check_encrypted(
     assert_eq!(decrypted.defect(), None);
 }
 
-fn smb2_session_setup(id: &str, input: &Value, expected: &Value) {
+fn smb2_session_setup(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let request = packet(input, "session_setup_request_2");
     assert!(!SessionSetupRequest::decode(&request).unwrap().security_buffer.is_empty());
     let last = packet(input, "session_setup_response_2");
@@ -311,6 +406,7 @@ fn smb2_session_setup(id: &str, input: &Value, expected: &Value) {
     let identity = if input["user"] == "" { Identity::Anonymous } else { Identity::Account };
     let rule = SignatureRule::choose(&header, false, SessionPhase::BeingMade, identity);
     assert_eq!(rule.doc().signed == Signed::Always, header.is_signed(), "{id}");
+    evidence.add(signature_row(rule), id);
     if header.status == NtStatus::SUCCESS {
         let response = SessionSetupResponse::decode(&last).unwrap();
         assert_eq!(u64::from(response.session_flags.bits()), expected["session_flags"], "{id}");
@@ -319,7 +415,7 @@ fn smb2_session_setup(id: &str, input: &Value, expected: &Value) {
     }
 }
 
-fn smb1_session(id: &str, input: &Value, expected: &Value) {
+fn smb1_session(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let response = packet(input, "negotiate_response");
     let response = smb1::NegotiateResponse::decode(&response).unwrap();
     let smb1::NegotiateResponse::NtLm(negotiated) = response else { panic!("{id}: NT LM 0.12") };
@@ -332,15 +428,15 @@ fn smb1_session(id: &str, input: &Value, expected: &Value) {
     let dialect = request.dialect(negotiated.dialect_index);
     assert_eq!(dialect, Some(smb1::NegotiateRequest::NT_LM_0_12), "{id}");
     match response.server_challenge() {
-        None => smb1_extended_security(id, input, expected),
-        Some(challenge) => smb1_responses(id, challenge, input, expected),
+        None => smb1_extended_security(evidence, id, input, expected),
+        Some(challenge) => smb1_responses(evidence, id, challenge, input, expected),
     }
 }
 
-fn smb1_extended_security(id: &str, input: &Value, expected: &Value) {
+fn smb1_extended_security(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let exported = ExportedSessionKey::new(array(&input["exported_session_key"]));
     let keys = Smb1KeySchedule::derive(&Smb1KeySource::ExtendedSecurity(&exported), false);
-    assert_eq!(hex(keys.mac_key().unwrap().expose()), expected["mac_key"], "{id}");
+    check_mac_key(evidence, id, &keys, &expected["mac_key"]);
     let signer = smb1::Signer::new(keys.mac_key().unwrap());
     let mut numbers = smb1::SequenceNumbers::activated();
     let names = [
@@ -358,19 +454,45 @@ fn smb1_extended_security(id: &str, input: &Value, expected: &Value) {
     for name in names {
         let packet = packet(input, name);
         let header = smb1::Header::decode(&packet).unwrap();
-        let number = match name {
-            "session_setup_response_2" => smb1::SequenceRule::ACTIVATING_RESPONSE,
-            _ => numbers.number(&header).unwrap(),
+        let (rule, number) = match name {
+            "session_setup_response_2" => {
+                (smb1::SequenceRule::Activation, smb1::SequenceRule::ACTIVATING_RESPONSE)
+            }
+            _ => (smb1::SequenceRule::choose(&header), numbers.number(&header).unwrap()),
         };
         assert_eq!(expected["sequence_numbers"][name], number, "{id} {name}");
         assert_eq!(hex(&header.security_signature), expected["signatures"][name], "{id} {name}");
         signer.verify(&packet, number).unwrap();
+        evidence.add(sequence_row(rule), id);
     }
     let first = packet(input, "session_setup_request_1");
     assert!(smb1::Header::decode(&first).unwrap().has_placeholder());
+    evidence.add(sequence_row(smb1::SequenceRule::NotActive), id);
 }
 
-fn smb1_responses(id: &str, server_challenge: [u8; 8], input: &Value, expected: &Value) {
+/// Compares the key of signatures, and notes the rules of it and of the key that it begins with.
+fn check_mac_key(evidence: &mut Evidence, id: &str, keys: &Smb1KeySchedule, expected: &Value) {
+    assert_eq!(hex(keys.mac_key().unwrap().expose()), *expected, "{id}");
+    for step in keys.steps().filter(|step| step.key != KeyName::ApplicationKey) {
+        evidence.step(&step, id);
+    }
+}
+
+fn smb1_sskeyhash(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
+    let exported = ExportedSessionKey::new(array(&input["session_key"]));
+    let keys = Smb1KeySchedule::derive(&Smb1KeySource::ExtendedSecurity(&exported), true);
+    let key = hex(keys.application_key().unwrap().expose());
+    assert_eq!(key, expected["protected_session_key"], "{id}");
+    evidence.step(&keys.steps().last().unwrap(), id);
+}
+
+fn smb1_responses(
+    evidence: &mut Evidence,
+    id: &str,
+    server_challenge: [u8; 8],
+    input: &Value,
+    expected: &Value,
+) {
     assert_eq!(hex(&server_challenge), expected["challenge"], "{id}");
     let request = packet(input, "session_setup_request");
     let request = smb1::SessionSetupRequest::decode(&request).unwrap();
@@ -419,15 +541,14 @@ fn smb1_responses(id: &str, server_challenge: [u8; 8], input: &Value, expected: 
         nt_response: unicode_password.bytes(),
     };
     let keys = Smb1KeySchedule::derive(&source, false);
-    let mac_key = hex(keys.mac_key().unwrap().expose());
-    assert_eq!(mac_key, expected["mac_key_if_signing_were_active"], "{id}");
+    check_mac_key(evidence, id, &keys, &expected["mac_key_if_signing_were_active"]);
 }
 
 fn named(input: &Value, name: &str) -> String {
     input[name].as_str().unwrap().to_owned()
 }
 
-fn smb1_signature(id: &str, input: &Value, expected: &Value) {
+fn smb1_signature(evidence: &mut Evidence, id: &str, input: &Value, expected: &Value) {
     let source = Smb1KeySource::Responses {
         version: NtlmVersion::Ntlmv2,
         session_base_key: &SessionBaseKey::new(array(&input["session_base_key"])),
@@ -435,7 +556,7 @@ fn smb1_signature(id: &str, input: &Value, expected: &Value) {
         nt_response: &bytes(&input["nt_response"]),
     };
     let keys = Smb1KeySchedule::derive(&source, false);
-    assert_eq!(hex(keys.mac_key().unwrap().expose()), expected["mac_key"], "{id}");
+    check_mac_key(evidence, id, &keys, &expected["mac_key"]);
     let signer = smb1::Signer::new(keys.mac_key().unwrap());
     let number = u32::try_from(input["sequence_number"].as_u64().unwrap()).unwrap();
     let signature = signer.signature(&bytes(&input["packet_unsigned"]), number);

@@ -4,7 +4,7 @@ use crate::common::{Negotiation, acceptor, alice, fresh, initiator_config, verif
 use ntlm::{Client, ClientConfig};
 use ntlm_spnego::{
     Acceptor, AcceptorStep, DecodeErrorKind, Initiator, InitiatorConfig, InitiatorStep,
-    MechTypeList, NegState, NegTokenInit, NegTokenResp, PeerError, mechanism,
+    MechListMic, MechTypeList, NegState, NegTokenInit, NegTokenResp, PeerError, mechanism,
 };
 
 fn kerberos_first() -> InitiatorConfig {
@@ -297,5 +297,25 @@ fn the_initiator_may_say_where_it_stands() {
             let token = NegTokenResp { neg_state: Some(state), ..resp }.encode();
             assert!(acceptor.step(&token, fresh(4)).is_ok());
         }
+    }
+}
+
+/// MIT sends the mechListMIC by itself with accept-completed, and is done then; Samba sends no state.
+#[test]
+fn an_initiator_that_is_done_is_told_nothing_more() {
+    for (state, answered) in [
+        (None, true),
+        (Some(NegState::AcceptIncomplete), true),
+        (Some(NegState::AcceptCompleted), false),
+    ] {
+        let (acceptor, token) = acceptor_before(3);
+        let resp = NegTokenResp::decode(&token).unwrap();
+        assert!(resp.response_token.is_none() && resp.mech_list_mic.is_some());
+        let token = NegTokenResp { neg_state: state, ..resp }.encode();
+        let AcceptorStep::Done(accepted) = acceptor.step(&token, fresh(4)).unwrap() else {
+            panic!("{state:?}")
+        };
+        assert_eq!(accepted.mech_list_mic, MechListMic::Valid);
+        assert_eq!(!accepted.token.is_empty(), answered, "{state:?}");
     }
 }
