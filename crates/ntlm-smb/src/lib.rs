@@ -51,7 +51,7 @@
 //! | [`Frame`], [`ProtocolId`] | what carries messages, and which kind each is |
 //! | [`smb1`] | messages of SMB1, its signatures and sequence numbers |
 //! | [`smb2`] | messages of SMB 2 and 3 |
-//! | [`file`] | what both generations say of files and pipes |
+//! | [`mod@file`] | what both generations say of files and pipes |
 //! | [`keys`] | every key, and the rule that chose it |
 //! | [`Signer`], [`SignatureRule`] | signatures of SMB 2 and 3, and which key makes them |
 //! | [`PacketCipher`], [`Nonces`] | encryption of SMB 3 |
