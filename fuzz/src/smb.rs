@@ -6,9 +6,12 @@
 use ntlm::wire::Span;
 use ntlm_smb::keys::{CipherKey, MacKey, SigningKey};
 use ntlm_smb::smb2::{
-    Compound, CompressionHeader, ErrorResponse, Header, NegotiateContexts, NegotiateRequest,
-    NegotiateResponse, SessionSetupRequest, SessionSetupResponse, TransformHeader,
-    TreeConnectRequest, TreeConnectResponse,
+    BareMessage, CloseRequest, CloseResponse, Command, Compound, CompressionHeader, CreateRequest,
+    CreateResponse, ErrorResponse, Header, IoctlRequest, IoctlResponse, NegotiateContexts,
+    NegotiateRequest, NegotiateResponse, QueryInfoRequest, QueryInfoResponse, ReadRequest,
+    ReadResponse, SessionSetupRequest, SessionSetupResponse, SetInfoRequest, SetInfoResponse,
+    TransformHeader, TreeConnectRequest, TreeConnectResponse, ValidateNegotiateInfoRequest,
+    ValidateNegotiateInfoResponse, WriteRequest, WriteResponse,
 };
 use ntlm_smb::{
     Cipher, DecryptError, Dialect, Frame, Identity, InnerDefect, Nonces, PacketCipher, Part,
@@ -46,8 +49,45 @@ pub fn smb1(data: &[u8]) {
     signer.verify(&message, number).expect_err("it was changed");
 }
 
+/// What live ends read and make of SMB 1.
+fn read_smb1_files(data: &[u8]) {
+    let header = smb1::Header::new(smb1::Command::NEGOTIATE, 0);
+    let _ = smb1::TreeConnectRequest::decode(data).map(|request| request.encode(&header));
+    let _ = smb1::TreeConnectResponse::decode(data).map(|response| response.encode(&header));
+    let _ = smb1::NtCreateRequest::decode(data).map(|request| request.encode(&header));
+    let _ = smb1::NtCreateResponse::decode(data).map(|response| response.encode(&header));
+    let _ = (smb1::CloseRequest::decode(data), smb1::BareMessage::decode(data));
+    let _ = (smb1::ReadRequest::decode(data), smb1::WriteResponse::decode(data));
+    let _ = smb1::ReadResponse::decode(data).map(|response| response.encode(&header));
+    let _ = smb1::WriteRequest::decode(data).map(|request| request.encode(&header));
+    let _ = smb1::TransactionRequest::decode(data).map(|request| request.encode(&header));
+    let _ = smb1::TransactionResponse::decode(data).map(|response| response.encode(&header));
+    let _ = smb1::Echo::decode(data).map(|echo| echo.encode(&header));
+}
+
+/// What live ends read and make of SMB 2 and 3.
+fn read_smb2_files(data: &[u8]) {
+    let header = Header::new(Command::NEGOTIATE, 0);
+    let _ = BareMessage::decode(data);
+    let _ = CreateRequest::decode(data).map(|request| request.encode(&header));
+    let _ = CreateResponse::decode(data).map(|response| response.encode(&header));
+    let _ = (CloseRequest::decode(data), CloseResponse::decode(data));
+    let _ = (ReadRequest::decode(data), WriteResponse::decode(data));
+    let _ = ReadResponse::decode(data).map(|response| response.encode(&header));
+    let _ = WriteRequest::decode(data).map(|request| request.encode(&header));
+    let _ = IoctlRequest::decode(data).map(|request| request.encode(&header));
+    let _ = IoctlResponse::decode(data).map(|response| response.encode(&header));
+    let _ = ValidateNegotiateInfoRequest::decode(data).map(|info| info.encode());
+    let _ = ValidateNegotiateInfoResponse::decode(data);
+    let _ = QueryInfoRequest::decode(data).map(|request| request.encode(&header));
+    let _ = QueryInfoResponse::decode(data).map(|response| response.encode(&header));
+    let _ = SetInfoRequest::decode(data).map(|request| request.encode(&header));
+    let _ = SetInfoResponse::decode(data);
+}
+
 /// Everything that reads SMB 1.
 pub fn read_smb1(data: &[u8]) {
+    read_smb1_files(data);
     if let Ok(header) = smb1::Header::decode(data) {
         assert_eq!(header.encode(), data[..smb1::Header::LENGTH]);
         let _ = (header.nt_status(), header.has_placeholder(), header.command.name());
@@ -148,6 +188,7 @@ pub fn smb2(data: &[u8]) {
 
 /// Everything that reads SMB 2 and 3.
 pub fn read_smb2(data: &[u8]) {
+    read_smb2_files(data);
     let _ = ProtocolId::of(data);
     let (mut end, mut failed) = (0, false);
     for message in Compound::new(data) {

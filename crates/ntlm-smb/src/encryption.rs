@@ -194,19 +194,28 @@ impl Nonce {
 
 /// The nonces of one direction of a session: a counter, so that none comes twice.
 ///
-/// All connections of a session share its keys, and so must share this.
+/// All connections of a session share its keys. Either they share this, or each has one of its own
+/// number.
 #[derive(Debug, Default)]
 pub struct Nonces {
     used: u64,
+    channel: u8,
 }
 
 impl Nonces {
+    /// The nonces of one connection among those of a session. Two connections of a session must
+    /// not have the same number; that of the default is 0.
+    #[must_use]
+    pub const fn of_channel(channel: u8) -> Self {
+        Self { used: 0, channel }
+    }
+
     /// The next one; `None` when all 2^64 - 1 are used.
     #[expect(clippy::should_implement_trait, reason = "an iterator can be cloned and collected")]
     pub fn next(&mut self) -> Option<Nonce> {
         self.used = self.used.checked_add(1)?;
         let [a, b, c, d, e, f, g, h] = self.used.to_le_bytes();
-        Some(Nonce::never_used_before([a, b, c, d, e, f, g, h, 0, 0, 0, 0]))
+        Some(Nonce::never_used_before([a, b, c, d, e, f, g, h, self.channel, 0, 0, 0]))
     }
 }
 
@@ -410,7 +419,7 @@ mod tests {
         let mut nonces = Nonces::default();
         let (first, second) = (nonces.next().unwrap(), nonces.next().unwrap());
         assert_ne!(first.field(Cipher::Aes128Ccm), second.field(Cipher::Aes128Ccm));
-        let mut last = Nonces { used: u64::MAX - 1 };
+        let mut last = Nonces { used: u64::MAX - 1, channel: 0 };
         assert!(last.next().is_some());
         assert!(last.next().is_none());
         let field = Nonce::never_used_before([9; 12]).field(Cipher::Aes256Ccm);

@@ -51,6 +51,8 @@
 //! | [`Frame`], [`ProtocolId`] | what carries messages, and which kind each is |
 //! | [`smb1`] | messages of SMB1, its signatures and sequence numbers |
 //! | [`smb2`] | messages of SMB 2 and 3 |
+//! | [`client`] | the client's side of a session, step by step |
+//! | [`mod@file`] | what both generations say of files and pipes |
 //! | [`keys`] | every key, and the rule that chose it |
 //! | [`Signer`], [`SignatureRule`] | signatures of SMB 2 and 3, and which key makes them |
 //! | [`PacketCipher`], [`Nonces`] | encryption of SMB 3 |
@@ -60,10 +62,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod client;
 mod crypto;
 mod dialect;
 mod encryption;
 mod error;
+pub mod file;
 pub mod keys;
 mod secret;
 mod signature_rule;
@@ -84,5 +88,7 @@ pub use error::{DecodeError, DecodeErrorKind, TooLong};
 pub use signature_rule::{Identity, SessionPhase, SignatureRule, SignatureRuleDoc, Signed};
 pub use signing::{NeverSigned, SignError, SignatureError, Signer, Verified};
 pub use status::NtStatus;
-pub use transport::{Frame, FrameType, ProtocolId, Transport, decode_prefix, message_prefix};
+pub use transport::{
+    Frame, FrameType, ProtocolId, Transport, decode_prefix, message_prefix, session_request,
+};
 pub use wire::{Part, U16List};

@@ -11,6 +11,24 @@ impl NtStatus {
     pub const SUCCESS: Self = Self(0);
     /// STATUS_PENDING: an interim response; the real one follows.
     pub const PENDING: Self = Self(0x0000_0103);
+    /// STATUS_BUFFER_OVERFLOW: what fits is there, and there is more.
+    pub const BUFFER_OVERFLOW: Self = Self(0x8000_0005);
+    /// STATUS_END_OF_FILE.
+    pub const END_OF_FILE: Self = Self(0xc000_0011);
+    /// STATUS_OBJECT_NAME_NOT_FOUND.
+    pub const OBJECT_NAME_NOT_FOUND: Self = Self(0xc000_0034);
+    /// STATUS_BAD_NETWORK_NAME: no such share.
+    pub const BAD_NETWORK_NAME: Self = Self(0xc000_00cc);
+    /// STATUS_ACCOUNT_RESTRICTION.
+    pub const ACCOUNT_RESTRICTION: Self = Self(0xc000_006e);
+    /// STATUS_ACCOUNT_DISABLED.
+    pub const ACCOUNT_DISABLED: Self = Self(0xc000_0072);
+    /// STATUS_PASSWORD_EXPIRED.
+    pub const PASSWORD_EXPIRED: Self = Self(0xc000_0071);
+    /// STATUS_PASSWORD_MUST_CHANGE.
+    pub const PASSWORD_MUST_CHANGE: Self = Self(0xc000_0224);
+    /// STATUS_ACCOUNT_LOCKED_OUT.
+    pub const ACCOUNT_LOCKED_OUT: Self = Self(0xc000_0234);
     /// STATUS_MORE_PROCESSING_REQUIRED: the logon goes on.
     pub const MORE_PROCESSING_REQUIRED: Self = Self(0xc000_0016);
     /// STATUS_ACCESS_DENIED: also the answer to a bad signature.
@@ -32,9 +50,18 @@ impl NtStatus {
     /// STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP.
     pub const SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP: Self = Self(0xc05d_0000);
 
-    const NAMES: [(Self, &str); 12] = [
+    const NAMES: [(Self, &str); 21] = [
         (Self::SUCCESS, "STATUS_SUCCESS"),
         (Self::PENDING, "STATUS_PENDING"),
+        (Self::BUFFER_OVERFLOW, "STATUS_BUFFER_OVERFLOW"),
+        (Self::END_OF_FILE, "STATUS_END_OF_FILE"),
+        (Self::OBJECT_NAME_NOT_FOUND, "STATUS_OBJECT_NAME_NOT_FOUND"),
+        (Self::BAD_NETWORK_NAME, "STATUS_BAD_NETWORK_NAME"),
+        (Self::ACCOUNT_RESTRICTION, "STATUS_ACCOUNT_RESTRICTION"),
+        (Self::ACCOUNT_DISABLED, "STATUS_ACCOUNT_DISABLED"),
+        (Self::PASSWORD_EXPIRED, "STATUS_PASSWORD_EXPIRED"),
+        (Self::PASSWORD_MUST_CHANGE, "STATUS_PASSWORD_MUST_CHANGE"),
+        (Self::ACCOUNT_LOCKED_OUT, "STATUS_ACCOUNT_LOCKED_OUT"),
         (Self::MORE_PROCESSING_REQUIRED, "STATUS_MORE_PROCESSING_REQUIRED"),
         (Self::ACCESS_DENIED, "STATUS_ACCESS_DENIED"),
         (Self::LOGON_FAILURE, "STATUS_LOGON_FAILURE"),

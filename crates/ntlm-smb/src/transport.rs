@@ -2,6 +2,7 @@
 
 use crate::error::{DecodeError, DecodeErrorKind, TooLong};
 use crate::wire::length;
+use alloc::vec::Vec;
 
 /// Which of the two prefixes a connection uses. They differ in how long a message may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +108,25 @@ pub fn message_prefix(transport: Transport, message_len: usize) -> Result<[u8; 4
     Ok(length.to_be_bytes())
 }
 
+/// A NetBIOS session request, prefix and all: what a client sends first on port 139 (RFC 1002
+/// 4.3.2, names as in 4.1).
+///
+/// The names are those of machines, in upper case; what is longer than 15 bytes is cut off.
+#[must_use]
+pub fn session_request(called: &str, calling: &str) -> Vec<u8> {
+    let mut request = alloc::vec![0x81, 0, 0, 68];
+    // 0x20: the service that takes files; 0x00: the one that sends.
+    for (name, suffix) in [(called, 0x20_u8), (calling, 0x00)] {
+        let padded = name.bytes().chain(core::iter::repeat(b' ')).take(15);
+        request.push(32);
+        for byte in padded.chain([suffix]) {
+            request.extend_from_slice(&[b'A' + (byte >> 4), b'A' + (byte & 0x0f)]);
+        }
+        request.push(0);
+    }
+    request
+}
+
 /// What an SMB message is, by its first four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProtocolId {
@@ -166,6 +186,16 @@ mod tests {
         assert_eq!((second.frame_type, second.payload.len()), (FrameType::SessionKeepAlive, 0));
         assert_eq!(Frame::split(Transport::NetBios, rest), Ok(None));
         assert_eq!(Frame::split(Transport::NetBios, &[]), Ok(None));
+    }
+
+    #[test]
+    fn a_session_request_names_both_ends() {
+        let request = session_request("*SMBSERVER", "CLIENT");
+        assert_eq!(request.len(), 72);
+        let (frame, rest) = Frame::split(Transport::NetBios, &request).unwrap().unwrap();
+        assert_eq!((frame.frame_type, rest.len()), (FrameType::SessionRequest, 0));
+        // The name that RFC 1001 14.1 encodes as an example has the same form.
+        assert_eq!(&frame.payload[..34], b"\x20CKFDENECFDEFFCFGEFFCCACACACACACA\0");
     }
 
     #[test]

@@ -205,6 +205,50 @@ pub(crate) fn offset(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
+/// Writes fields in wire order.
+#[derive(Debug)]
+pub(crate) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// What stands before the fields: a header.
+    pub(crate) fn new(head: &[u8]) -> Self {
+        Self(head.to_vec())
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(crate) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(crate) fn zeros(&mut self, count: usize) {
+        self.0.resize(self.0.len() + count, 0);
+    }
+
+    /// Zeros up to a multiple of `alignment`.
+    pub(crate) fn pad(&mut self, alignment: usize) {
+        pad(&mut self.0, alignment);
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+}
+
 /// Zeros up to a multiple of `alignment`.
 pub(crate) fn pad(message: &mut Vec<u8>, alignment: usize) {
     message.resize(message.len().next_multiple_of(alignment), 0);

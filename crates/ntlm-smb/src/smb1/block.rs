@@ -3,7 +3,7 @@
 
 use super::header::{Command, Header};
 use crate::error::{DecodeError, DecodeErrorKind, TooLong};
-use crate::wire::{Part, Reader, length};
+use crate::wire::{Part, Reader, Writer, length};
 use alloc::vec::Vec;
 
 /// One command of a message: parameters and data.
@@ -54,6 +54,22 @@ impl<'a> Block<'a> {
         Ok([&[word_count], words, &byte_count.to_le_bytes(), bytes].concat())
     }
 
+    /// A reader of words that are followed by as many setup words as they say.
+    pub(super) fn reader_of_at_least(
+        &self,
+        word_count: usize,
+    ) -> Result<BlockReader<'a>, DecodeError> {
+        if self.word_count() < word_count {
+            return Err(self.wrong_word_count());
+        }
+        self.reader(self.word_count())
+    }
+
+    /// The rest of this command comes in further messages, which is not supported.
+    pub(super) const fn in_several_messages(&self, field: &'static str) -> DecodeError {
+        DecodeError::new(DecodeErrorKind::WrongValue, field, self.words.span().offset)
+    }
+
     /// The block, if it is of this command.
     pub(super) fn expect(self, command: Command) -> Result<Self, DecodeError> {
         if self.command == command {
@@ -87,7 +103,16 @@ pub(super) struct BlockReader<'a> {
     base: usize,
 }
 
-impl BlockReader<'_> {
+impl<'a> BlockReader<'a> {
+    pub(super) fn take(
+        &mut self,
+        length: usize,
+        field: &'static str,
+    ) -> Result<Part<'a>, DecodeError> {
+        let part = self.r.take(length, field).map_err(|error| error.within(self.base))?;
+        Ok(Part::at(part.bytes(), self.base + part.span().offset))
+    }
+
     pub(super) fn array<const N: usize>(
         &mut self,
         field: &'static str,
@@ -105,6 +130,89 @@ impl BlockReader<'_> {
 
     pub(super) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         self.array(field).map(u32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        self.array(field).map(u64::from_le_bytes)
+    }
+}
+
+/// The part of a message that an offset from its header points to. An empty one may point anywhere.
+pub(super) fn part<'a>(
+    message: &'a [u8],
+    block: &Block<'a>,
+    offset: usize,
+    length: usize,
+    field: &'static str,
+) -> Result<Part<'a>, DecodeError> {
+    Reader::new(message, 0).part(offset, length, field, block.words.span().offset)
+}
+
+/// A message of one command.
+pub(super) fn encode(header: &Header, words: &[u8], bytes: &[u8]) -> Result<Vec<u8>, TooLong> {
+    Ok([header.encode().as_slice(), &Block::encode(words, bytes)?].concat())
+}
+
+/// The words of a command that no other follows, behind AndXCommand, AndXReserved and AndXOffset.
+pub(super) fn without_andx() -> Writer {
+    Writer::new(&[Command::NO_ANDX_COMMAND.0, 0, 0, 0])
+}
+
+/// Writes the bytes of a block, which know how far they are from the header.
+pub(super) struct BytesWriter {
+    bytes: Vec<u8>,
+    start: usize,
+    unicode: bool,
+}
+
+impl BytesWriter {
+    pub(super) const fn new(words: &[u8], unicode: bool) -> Self {
+        Self::after_words(words.len(), unicode)
+    }
+
+    /// Behind so many bytes of words, with WordCount and ByteCount.
+    pub(super) const fn after_words(words_len: usize, unicode: bool) -> Self {
+        Self { bytes: Vec::new(), start: Header::LENGTH + 1 + words_len + 2, unicode }
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Text and its terminator. UTF-16 is aligned to the header of the message.
+    pub(super) fn text(&mut self, text: Part<'_>) {
+        if self.unicode {
+            self.pad(2);
+        }
+        self.text_unaligned(text);
+    }
+
+    pub(super) fn text_unaligned(&mut self, text: Part<'_>) {
+        self.bytes(text.bytes());
+        self.bytes(if self.unicode { &[0, 0] } else { &[0] });
+    }
+
+    /// OEM text and its terminator.
+    pub(super) fn oem(&mut self, text: Part<'_>) {
+        self.bytes(text.bytes());
+        self.bytes(&[0]);
+    }
+
+    /// Bytes at a multiple of `alignment` from the header; where they begin.
+    pub(super) fn aligned(&mut self, alignment: usize, bytes: &[u8]) -> usize {
+        self.pad(alignment);
+        let offset = self.start + self.bytes.len();
+        self.bytes(bytes);
+        offset
+    }
+
+    fn pad(&mut self, alignment: usize) {
+        let end = self.start + self.bytes.len();
+        self.bytes.resize(end.next_multiple_of(alignment) - self.start, 0);
+    }
+
+    pub(super) fn finish(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -177,6 +285,14 @@ impl<'a> Texts<'a> {
             self.position += 1;
         }
         self.next_unaligned()
+    }
+
+    /// The next text, which is OEM whatever the others are.
+    pub(super) fn next_oem(&mut self) -> Part<'a> {
+        let unicode = core::mem::replace(&mut self.unicode, false);
+        let text = self.next_unaligned();
+        self.unicode = unicode;
+        text
     }
 
     /// The same without alignment, as in NEGOTIATE.

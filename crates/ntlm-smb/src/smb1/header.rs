@@ -56,8 +56,12 @@ bitflags! {
 pub struct Command(pub u8);
 
 impl Command {
+    /// SMB_COM_CLOSE.
+    pub const CLOSE: Self = Self(0x04);
     /// SMB_COM_LOCKING_ANDX; from the server unasked, it breaks an oplock.
     pub const LOCKING_ANDX: Self = Self(0x24);
+    /// SMB_COM_TRANSACTION.
+    pub const TRANSACTION: Self = Self(0x25);
     /// SMB_COM_ECHO.
     pub const ECHO: Self = Self(0x2b);
     /// SMB_COM_OPEN_ANDX.
@@ -103,7 +107,9 @@ impl Command {
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         match self {
+            Self::CLOSE => Some("CLOSE"),
             Self::LOCKING_ANDX => Some("LOCKING_ANDX"),
+            Self::TRANSACTION => Some("TRANSACTION"),
             Self::ECHO => Some("ECHO"),
             Self::OPEN_ANDX => Some("OPEN_ANDX"),
             Self::READ_ANDX => Some("READ_ANDX"),
@@ -166,6 +172,24 @@ impl Header {
     /// What clients write in the place of a signature before there is a key. Samba ends it with a
     /// space, Windows with a zero.
     pub const PLACEHOLDER: &'static [u8; 7] = b"BSRSPYL";
+
+    /// A header for `command`, without tree and all else zero.
+    #[must_use]
+    pub const fn new(command: Command, mid: u16) -> Self {
+        Self {
+            command,
+            status: 0,
+            flags: Flags::empty(),
+            flags2: Flags2::empty(),
+            pid_high: 0,
+            security_signature: [0; 8],
+            reserved: 0,
+            tid: u16::MAX,
+            pid_low: 0,
+            uid: 0,
+            mid,
+        }
+    }
 
     /// Reads the header at the start of `message`.
     ///

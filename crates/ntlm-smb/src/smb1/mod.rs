@@ -3,14 +3,24 @@
 //! "Extended security" here means GSS tokens in session setup. NTLM's "extended session security"
 //! is another thing: either can be without the other.
 
+mod bare;
 mod block;
+mod create;
+mod data;
+mod echo;
 mod header;
 mod negotiate;
 mod sequence;
 mod session_setup;
 mod signing;
+mod transaction;
+mod tree_connect;
 
+pub use bare::BareMessage;
 pub use block::{Block, Blocks};
+pub use create::{CloseRequest, NtCreateRequest, NtCreateResponse};
+pub use data::{ReadRequest, ReadResponse, WriteRequest, WriteResponse};
+pub use echo::Echo;
 pub use header::{Command, Flags, Flags2, Header};
 pub use negotiate::{
     Capabilities, NegotiateLanMan, NegotiateNtLm, NegotiateRequest, NegotiateResponse,
@@ -19,3 +29,7 @@ pub use negotiate::{
 pub use sequence::{SequenceNumbers, SequenceRule, SequenceRuleDoc};
 pub use session_setup::{Action, Credentials, SessionSetupRequest, SessionSetupResponse};
 pub use signing::{Signer, Verified};
+pub use transaction::{TransactionRequest, TransactionResponse};
+pub use tree_connect::{
+    OptionalSupport, TreeConnectFlags, TreeConnectRequest, TreeConnectResponse,
+};

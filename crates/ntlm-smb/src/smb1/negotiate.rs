@@ -1,9 +1,9 @@
 //! SMB_COM_NEGOTIATE (MS-CIFS 2.2.4.52, MS-SMB 2.2.4.5).
 
-use super::block::{Block, Texts};
+use super::block::{Block, BytesWriter, Texts, encode};
 use super::header::{Command, Header};
 use crate::error::{DecodeError, DecodeErrorKind, TooLong};
-use crate::wire::Part;
+use crate::wire::{Part, Writer, length};
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use ntlm::FileTime;
@@ -168,6 +168,47 @@ pub struct NegotiateNtLm<'a> {
     pub security: ServerSecurity<'a>,
 }
 
+impl NegotiateNtLm<'_> {
+    /// Header and body. The texts are in the character set that the header names.
+    ///
+    /// # Errors
+    ///
+    /// A part is too long.
+    pub fn encode(&self, header: &Header) -> Result<Vec<u8>, TooLong> {
+        let mut words = Writer::new(&self.dialect_index.to_le_bytes());
+        let [security_mode, _] = self.security_mode.bits().to_le_bytes();
+        words.u8(security_mode);
+        words.u16(self.max_mpx_count);
+        words.u16(self.max_number_vcs);
+        words.u32(self.max_buffer_size);
+        words.u32(self.max_raw_size);
+        words.u32(self.session_key);
+        words.u32(self.capabilities.bits());
+        words.u64(self.system_time.0);
+        words.bytes(&self.server_time_zone.to_le_bytes());
+        match self.security {
+            ServerSecurity::Extended { .. } => words.u8(0), // ChallengeLength
+            ServerSecurity::Challenge { challenge, .. } => {
+                words.u8(length(challenge.bytes().len(), "ChallengeLength")?);
+            }
+        }
+        let words = words.finish();
+        let mut bytes = BytesWriter::new(&words, header.is_unicode());
+        match self.security {
+            ServerSecurity::Extended { server_guid, security_blob } => {
+                bytes.bytes(&server_guid);
+                bytes.bytes(security_blob.bytes());
+            }
+            ServerSecurity::Challenge { challenge, domain_name, server_name } => {
+                bytes.bytes(challenge.bytes());
+                bytes.text_unaligned(domain_name);
+                bytes.text_unaligned(server_name);
+            }
+        }
+        encode(header, &words, bytes.finish())
+    }
+}
+
 /// With CAP_EXTENDED_SECURITY or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerSecurity<'a> {
@@ -203,6 +244,15 @@ impl<'a> NegotiateResponse<'a> {
             17 => nt_lm(&block, Header::decode(message)?.is_unicode()).map(Self::NtLm),
             _ => Err(block.wrong_word_count()),
         }
+    }
+
+    /// Header and body of a response that says which dialect and no more: 0xffff for none.
+    ///
+    /// # Errors
+    ///
+    /// None: nothing in it varies in length. It has the form of the others.
+    pub fn encode_core(header: &Header, dialect_index: u16) -> Result<Vec<u8>, TooLong> {
+        encode(header, &dialect_index.to_le_bytes(), &[])
     }
 
     /// DialectIndex: which of the client's dialects, 0xffff for none.

@@ -1,10 +1,11 @@
 //! SMB_COM_SESSION_SETUP_ANDX in all its forms (MS-CIFS 2.2.4.53, MS-SMB 2.2.4.6).
 
-use super::block::{Block, Texts};
+use super::block::{Block, BytesWriter, Texts, encode, without_andx};
 use super::header::{Command, Header};
 use super::negotiate::Capabilities;
-use crate::error::DecodeError;
-use crate::wire::Part;
+use crate::error::{DecodeError, TooLong};
+use crate::wire::{Part, length};
+use alloc::vec::Vec;
 use bitflags::bitflags;
 
 bitflags! {
@@ -138,6 +139,60 @@ impl<'a> SessionSetupRequest<'a> {
             unicode,
         })
     }
+
+    /// Header and body, in the form of the credentials.
+    ///
+    /// # Errors
+    ///
+    /// A part is too long.
+    pub fn encode(&self, header: &Header) -> Result<Vec<u8>, TooLong> {
+        let mut words = without_andx();
+        words.u16(self.max_buffer_size);
+        words.u16(self.max_mpx_count);
+        words.u16(self.vc_number);
+        words.u32(self.session_key);
+        match self.credentials {
+            Credentials::LanMan { password, .. } => {
+                words.u16(length(password.bytes().len(), "PasswordLength")?);
+                words.zeros(4); // Reserved
+            }
+            Credentials::Responses { oem_password, unicode_password, .. } => {
+                words.u16(length(oem_password.bytes().len(), "OEMPasswordLen")?);
+                words.u16(length(unicode_password.bytes().len(), "UnicodePasswordLen")?);
+                words.zeros(4); // Reserved
+                words.u32(self.capabilities.bits());
+            }
+            Credentials::ExtendedSecurity { security_blob } => {
+                words.u16(length(security_blob.bytes().len(), "SecurityBlobLength")?);
+                words.zeros(4); // Reserved
+                words.u32(self.capabilities.bits());
+            }
+        }
+        let words = words.finish();
+        let mut bytes = BytesWriter::new(&words, self.unicode);
+        match self.credentials {
+            Credentials::LanMan { password, account_name, primary_domain } => {
+                bytes.bytes(password.bytes());
+                bytes.oem(account_name);
+                bytes.oem(primary_domain);
+            }
+            Credentials::Responses {
+                oem_password,
+                unicode_password,
+                account_name,
+                primary_domain,
+            } => {
+                bytes.bytes(oem_password.bytes());
+                bytes.bytes(unicode_password.bytes());
+                bytes.text(account_name);
+                bytes.text(primary_domain);
+            }
+            Credentials::ExtendedSecurity { security_blob } => bytes.bytes(security_blob.bytes()),
+        }
+        bytes.text(self.native_os);
+        bytes.text(self.native_lan_man);
+        encode(header, &words, bytes.finish())
+    }
 }
 
 /// SMB_COM_SESSION_SETUP_ANDX Response (MS-CIFS 2.2.4.53.2, MS-SMB 2.2.4.6.2). A refusal has no
@@ -152,7 +207,7 @@ pub struct SessionSetupResponse<'a> {
     pub native_os: Part<'a>,
     /// NativeLanMan.
     pub native_lan_man: Part<'a>,
-    /// PrimaryDomain, of the form with 3 words.
+    /// PrimaryDomain, of the form with 3 words. Samba sends it in the other too.
     pub primary_domain: Part<'a>,
     /// Whether the texts are UTF-16LE; else they are OEM.
     pub unicode: bool,
@@ -185,8 +240,28 @@ impl<'a> SessionSetupResponse<'a> {
             security_blob,
             native_os: texts.next(),
             native_lan_man: texts.next(),
-            primary_domain: if has_blob { Part::default() } else { texts.next() },
+            primary_domain: texts.next(),
             unicode,
         })
+    }
+    /// Header and body, in the form that has the blob or does not.
+    ///
+    /// # Errors
+    ///
+    /// A part is too long.
+    pub fn encode(&self, header: &Header) -> Result<Vec<u8>, TooLong> {
+        let blob = self.security_blob.unwrap_or_default();
+        let mut words = without_andx();
+        words.u16(self.action.bits());
+        if self.security_blob.is_some() {
+            words.u16(length(blob.bytes().len(), "SecurityBlobLength")?);
+        }
+        let words = words.finish();
+        let mut bytes = BytesWriter::new(&words, self.unicode);
+        bytes.bytes(blob.bytes());
+        bytes.text(self.native_os);
+        bytes.text(self.native_lan_man);
+        bytes.text(self.primary_domain);
+        encode(header, &words, bytes.finish())
     }
 }

@@ -266,6 +266,25 @@ impl ContextListBuilder {
         self.push_ids(ContextType::SIGNING, signing_algorithms)
     }
 
+    /// SMB2_COMPRESSION_CAPABILITIES with NONE alone: a server's answer where no algorithm is common.
+    ///
+    /// # Errors
+    ///
+    /// There are 65535 contexts already.
+    pub fn no_compression(self) -> Result<Self, TooLong> {
+        // CompressionAlgorithmCount 1, Padding, Flags, and the algorithm NONE.
+        self.push(ContextType::COMPRESSION, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    /// SMB2_NETNAME_NEGOTIATE_CONTEXT_ID: the server's name as the client knows it, UTF-16LE.
+    ///
+    /// # Errors
+    ///
+    /// The name is too long.
+    pub fn net_name(self, net_name: &[u8]) -> Result<Self, TooLong> {
+        self.push(ContextType::NETNAME, net_name)
+    }
+
     /// Any other context.
     ///
     /// # Errors

@@ -61,6 +61,10 @@ impl Command {
     pub const CANCEL: Self = Self(12);
     /// SMB2 ECHO.
     pub const ECHO: Self = Self(13);
+    /// SMB2 QUERY_INFO.
+    pub const QUERY_INFO: Self = Self(16);
+    /// SMB2 SET_INFO.
+    pub const SET_INFO: Self = Self(17);
     /// SMB2 OPLOCK_BREAK, also a notification that nobody asked for.
     pub const OPLOCK_BREAK: Self = Self(18);
 

@@ -1,0 +1,13 @@
+//! SMB over TCP (MS-SMB2 2.1).
+
+mod client;
+mod error;
+mod operations;
+mod smb1;
+mod smb2;
+mod wire;
+
+pub use client::{Client, Negotiated, Options, Who};
+pub use error::Error;
+pub use operations::{File, Tree};
+pub use wire::{Limits, Record, Recorded, RecordedFrame};
