@@ -86,6 +86,9 @@ pub struct RungInput {
     /// The bytes of a message that it is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// The frames of the messages that it is, where it is several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<u64>,
 }
 
 /// Where an input comes from.
@@ -143,10 +146,12 @@ impl Ladder {
         Self { rungs, is_redacted: false }
     }
 
-    /// The keys of SMB, which go on from ExportedSessionKey or SessionBaseKey.
+    /// The keys of SMB, which go on from ExportedSessionKey or SessionBaseKey; `hashed` are the frames
+    /// of the messages before authentication.
     #[must_use]
-    pub fn of_smb(steps: impl Iterator<Item = smb::Step>) -> Self {
-        Self { rungs: steps.map(Rung::of_smb).collect(), is_redacted: false }
+    pub fn of_smb(steps: impl Iterator<Item = smb::Step>, hashed: &[u64]) -> Self {
+        let rungs = steps.map(|step| Rung::of_smb(step, hashed)).collect();
+        Self { rungs, is_redacted: false }
     }
 
     /// The keys of SMB of which nothing is known, for one reason.
@@ -229,14 +234,14 @@ impl Rung {
         }
     }
 
-    fn of_smb(step: smb::Step) -> Self {
+    fn of_smb(step: smb::Step, hashed: &[u64]) -> Self {
         let smb::RuleDoc { name, condition, formula, section, inputs, .. } = step.rule.doc();
         Self {
             name: step.key.name(),
             json_name: step.key.json_name(),
             part: Part::Smb,
             rule: Some(RungRule { name, condition, formula, section }),
-            inputs: inputs.iter().copied().map(RungInput::of_smb).collect(),
+            inputs: inputs.iter().map(|input| RungInput::of_smb(*input, hashed)).collect(),
             value: match step.value {
                 smb::StepValue::Known(bytes) => RungValue::Known(hex(bytes.expose())),
                 smb::StepValue::Empty => RungValue::Empty,
@@ -269,17 +274,21 @@ impl RungInput {
             Input::Nonce => InputOrigin::Nonce,
             Input::Constant(_) => InputOrigin::Constant,
         };
-        Self { name: input.name(), origin, key, place }
+        Self { name: input.name(), origin, key, place, frames: Vec::new() }
     }
 
-    fn of_smb(input: smb::Input) -> Self {
+    fn of_smb(input: smb::Input, hashed: &[u64]) -> Self {
         let (origin, key) = match input {
             smb::Input::NtlmKey(key) => (InputOrigin::Key, Some(key.json_name())),
             smb::Input::Key(key) => (InputOrigin::Key, Some(key.json_name())),
             smb::Input::Field(_) => (InputOrigin::Message, None),
             smb::Input::Constant(_) => (InputOrigin::Constant, None),
         };
-        Self { name: input.name(), origin, key, place: None }
+        let frames = match input {
+            smb::Input::Field(smb::PacketField::PacketsBeforeAuthentication) => hashed.to_vec(),
+            _ => Vec::new(),
+        };
+        Self { name: input.name(), origin, key, place: None, frames }
     }
 }
 

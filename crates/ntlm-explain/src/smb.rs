@@ -107,7 +107,7 @@ impl Default for SmbExplained {
             cipher: None,
             session_id: None,
             purpose: Purpose::default(),
-            keys: Ladder::of_smb(std::iter::empty()),
+            keys: Ladder::of_smb(std::iter::empty(), &[]),
             signatures: Signatures::default(),
             decrypted: Decrypted::default(),
             failures: Vec::new(),

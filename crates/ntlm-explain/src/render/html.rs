@@ -223,8 +223,7 @@ fn keys(out: &mut String, explained: &Explained) {
 }
 
 fn place(input: &RungInput) -> Option<String> {
-    let place = input.place.as_ref()?;
-    Some(format!("{} = {}", input.name, view::place(place)))
+    Some(format!("{} = {}", input.name, view::input_place(input)?))
 }
 
 fn value_and_formula(rung: &Rung) -> (String, String) {

@@ -7,8 +7,8 @@ use crate::ladder::{Ladder, Rung, RungValue};
 use anstyle::Style;
 use std::fmt::Write;
 
-/// The longest name, `EncryptedRandomSessionKey`.
-const NAMES: usize = 25;
+/// The longest name, `client-to-server cipher key`.
+const NAMES: usize = 27;
 /// A key of 16 bytes in hex.
 const VALUES: usize = 32;
 
@@ -70,10 +70,7 @@ fn draw(out: &mut String, step: &Step<'_>, is_last: bool, layout: Layout) {
         detail(out, FAINT, &rule);
     }
     let places: Vec<String> = view::outside_inputs(step.rung)
-        .filter_map(|input| {
-            let place = input.place.as_ref()?;
-            Some(format!("{} = {}", input.name, view::place(place)))
-        })
+        .filter_map(|input| Some(format!("{} = {}", input.name, view::input_place(input)?)))
         .collect();
     if !places.is_empty() {
         detail(out, FAINT, &places.join("   "));
@@ -127,10 +124,7 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
 
 /// A value of more than 16 bytes, in lines; of a very long one the beginning.
 fn long_value(hex: &str, layout: Layout) -> Vec<String> {
-    let shown = match hex.len() {
-        0..=128 => hex.to_owned(),
-        _ => view::short_value(hex),
-    };
+    let shown = view::short_value(hex, 128);
     let width = layout.width().saturating_sub(7).clamp(VALUES, 2 * VALUES);
     let characters: Vec<char> = shown.chars().collect();
     characters.chunks(width).map(|line| line.iter().collect()).collect()

@@ -242,7 +242,7 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
         line(out, (BOX_LEFT + PADDING, y), "name", rung.name);
         match (&rung.value, lines.note.first()) {
             (RungValue::Known(hex), _) => {
-                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", &view::short_value(hex));
+                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", &view::short_value(hex, 32));
             }
             (RungValue::Empty, Some(note)) if is_beside(lines) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "rule dim", note);
@@ -298,7 +298,7 @@ fn tag(input: &RungInput) -> (&'static str, String, String) {
             ("tag secret", "password".to_owned(), "known to both ends".to_owned())
         }
         InputOrigin::Nonce => ("tag", name, "random, drawn by the client".to_owned()),
-        _ => ("tag", name, input.place.as_ref().map(view::place).unwrap_or_default()),
+        _ => ("tag", name, shortened(&view::input_place(input).unwrap_or_default(), 32)),
     }
 }
 

@@ -148,8 +148,8 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
     ];
     if !explained.negotiated.is_empty() || explained.smb.is_some() {
         let security = match explained.extended_session_security {
-            true => "yes (NTLM)",
-            false => "no (NTLM)",
+            true => "yes: a flag of NTLM",
+            false => "no: a flag of NTLM",
         };
         facts.push(fact(Tone::Plain, "extended session security", security));
     }
@@ -184,7 +184,10 @@ fn smb_facts(smb: &SmbExplained) -> Vec<Fact> {
     };
     let session = smb.session_id.as_ref().map(|id| format!("session {id}"));
     let dialect = list([Some(dialect), session, purpose, None]).join(", ");
-    let extended = if smb.smb_extended_security { "yes (SMB)" } else { "no (SMB)" };
+    let extended = match smb.smb_extended_security {
+        true => "yes: session setup carries tokens",
+        false => "no: session setup carries bare responses",
+    };
     let mut facts = vec![
         fact(Tone::Plain, "SMB extended security", extended.to_owned()),
         fact(Tone::Plain, "SMB dialect", dialect),
@@ -377,7 +380,17 @@ pub(super) fn about(message: &MessageView) -> String {
 }
 
 /// Where an input stands, in a few words.
-pub(super) fn place(place: &Place) -> String {
+pub(super) fn input_place(input: &RungInput) -> Option<String> {
+    match input.frames.as_slice() {
+        [] => input.place.as_ref().map(place),
+        frames => {
+            let frames: Vec<String> = frames.iter().map(u64::to_string).collect();
+            Some(format!("frames {}", frames.join(", ")))
+        }
+    }
+}
+
+fn place(place: &Place) -> String {
     let message = match place.message {
         "smb_negotiate_response" => "SMB negotiate",
         "smb_session_setup_request" => "SMB setup",
@@ -494,9 +507,9 @@ impl Step<'_> {
     }
 }
 
-/// As much of a value as fits on a line; JSON has all of it.
-pub(super) fn short_value(hex: &str) -> String {
-    match hex.get(..32).filter(|_| hex.len() > 64) {
+/// The value, or the beginning of a long one; JSON has all of it.
+pub(super) fn short_value(hex: &str, most: usize) -> String {
+    match hex.get(..20).filter(|_| hex.len() > most) {
         Some(start) => format!("{start}… {} bytes", hex.len() / 2),
         None => hex.to_owned(),
     }

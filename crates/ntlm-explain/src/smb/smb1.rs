@@ -173,7 +173,7 @@ impl Smb1 {
         let Some(session) = self.sessions.remove(&uid) else { return };
         let unknown = session.logon.unknown;
         let keys = match &session.keys {
-            Some(keys) => Ladder::of_smb(keys.steps()),
+            Some(keys) => Ladder::of_smb(keys.steps(), &[]),
             None => Ladder::of_smb_unknown(KEYS, unknown),
         };
         let smb = SmbExplained {

@@ -25,11 +25,11 @@ pub(super) struct Smb2 {
     client_capabilities: Capabilities,
     negotiated: Option<Negotiated>,
     /// The hash of NEGOTIATE; `None` until both its messages were seen.
-    hash: Option<PreauthIntegrityHash>,
+    hash: Option<Chain>,
     /// Requests of session setup without a response yet, by MessageId.
     setups: BTreeMap<u64, Setup>,
     /// The hash of a session setup under way, by SessionId; `None` if a message of it is missing.
-    chains: BTreeMap<u64, Option<PreauthIntegrityHash>>,
+    chains: BTreeMap<u64, Option<Chain>>,
     sessions: BTreeMap<u64, Session>,
     /// How many sessions there have been.
     count: u64,
@@ -48,10 +48,27 @@ struct Negotiated {
     server_guid: [u8; 16],
 }
 
-#[derive(Clone, Copy, Debug)]
+/// The hash of the messages before authentication, and the frames that they came in.
+#[derive(Clone, Debug, Default)]
+struct Chain {
+    hash: PreauthIntegrityHash,
+    frames: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
 struct Setup {
-    hash: Option<PreauthIntegrityHash>,
+    hash: Option<Chain>,
     is_binding: bool,
+}
+
+impl Chain {
+    fn after(mut self, message: &[u8], frame: u64) -> Self {
+        self.hash = self.hash.after(message);
+        if self.frames.len() < MOST_FRAMES {
+            self.frames.push(frame);
+        }
+        self
+    }
 }
 
 /// One session on this connection.
@@ -71,7 +88,7 @@ struct Session {
     /// What some peers sign anonymous sessions with: keys that anyone can compute.
     anyones: Option<Signer>,
     /// The hash of its setup, kept until the exchange is known.
-    hash: Option<PreauthIntegrityHash>,
+    hash: Option<Chain>,
     /// Why there are no keys.
     unknown: &'static str,
     tally: Tally,
@@ -79,6 +96,8 @@ struct Session {
 
 /// More than this at once, and the oldest is followed no further.
 const MOST_SESSIONS: usize = 1024;
+/// More frames of messages before authentication than this are not listed.
+const MOST_FRAMES: usize = 16;
 /// More than this at once, and the oldest is forgotten.
 const MOST_SETUPS: usize = 256;
 
@@ -237,9 +256,12 @@ impl Smb2 {
             }
             before = header.session_id;
             match header.command {
-                Command::NEGOTIATE if place.whole => self.negotiate(&header, message.bytes),
+                Command::NEGOTIATE if place.whole => {
+                    self.negotiate(&header, message.bytes, place.frame);
+                }
                 Command::SESSION_SETUP if place.whole => {
-                    self.session_setup(&header, message.bytes, offered, sessions);
+                    let message = (message.bytes, place.frame);
+                    self.session_setup(&header, message, offered, sessions);
                 }
                 _ => {}
             }
@@ -257,11 +279,11 @@ impl Smb2 {
         }
     }
 
-    fn negotiate(&mut self, header: &Header, message: &[u8]) {
+    fn negotiate(&mut self, header: &Header, message: &[u8], frame: u64) {
         if !header.is_response() {
             if let Ok(request) = NegotiateRequest::decode(message) {
                 self.client_capabilities = request.capabilities;
-                self.hash = Some(PreauthIntegrityHash::default().after(message));
+                self.hash = Some(Chain::default().after(message, frame));
             }
             return;
         }
@@ -278,13 +300,13 @@ impl Smb2 {
             cipher: response.cipher(self.client_capabilities),
             server_guid: response.server_guid,
         });
-        self.hash = self.hash.map(|hash| hash.after(message));
+        self.hash = self.hash.take().map(|hash| hash.after(message, frame));
     }
 
     fn session_setup(
         &mut self,
         header: &Header,
-        message: &[u8],
+        (message, frame): (&[u8], u64),
         offered: &mut Vec<Logon>,
         sessions: &mut Sessions,
     ) {
@@ -293,7 +315,7 @@ impl Smb2 {
         let stands = self.sessions.get(&session_id).is_some_and(is_established);
         if !header.is_response() {
             if !stands {
-                self.setup_request(header, message, sessions);
+                self.setup_request(header, (message, frame), sessions);
             }
             return;
         }
@@ -309,15 +331,15 @@ impl Smb2 {
             }
             return;
         }
+        let is_binding = setup.as_ref().is_some_and(|setup| setup.is_binding);
         let hash = setup.and_then(|setup| setup.hash);
         match header.status {
             NtStatus::MORE_PROCESSING_REQUIRED => {
-                let hash = hash.map(|hash| hash.after(message));
+                let hash = hash.map(|hash| hash.after(message, frame));
                 bounded(&mut self.chains, MOST_SETUPS);
                 self.chains.insert(session_id, hash);
             }
             NtStatus::SUCCESS => {
-                let is_binding = setup.is_some_and(|setup| setup.is_binding);
                 let logon = take_offered(offered, session_id);
                 self.established(session_id, message, hash, is_binding, logon, sessions);
             }
@@ -327,17 +349,22 @@ impl Smb2 {
         }
     }
 
-    fn setup_request(&mut self, header: &Header, message: &[u8], sessions: &Sessions) {
+    fn setup_request(
+        &mut self,
+        header: &Header,
+        (message, frame): (&[u8], u64),
+        sessions: &Sessions,
+    ) {
         let session_id = header.session_id;
         let request = SessionSetupRequest::decode(message);
         let is_binding =
             request.is_ok_and(|request| request.flags.contains(SessionSetupFlags::BINDING));
         let before = match self.chains.remove(&session_id) {
             Some(before) => before,
-            None if session_id == 0 || is_binding => self.hash,
+            None if session_id == 0 || is_binding => self.hash.clone(),
             None => None,
         };
-        let hash = before.map(|before| before.after(message));
+        let hash = before.map(|before| before.after(message, frame));
         bounded(&mut self.setups, MOST_SETUPS);
         self.setups.insert(header.message_id, Setup { hash, is_binding });
         if is_binding && !self.sessions.contains_key(&session_id) {
@@ -354,7 +381,7 @@ impl Smb2 {
         &mut self,
         session_id: u64,
         message: &[u8],
-        hash: Option<PreauthIntegrityHash>,
+        hash: Option<Chain>,
         is_binding: bool,
         logon: Option<Logon>,
         sessions: &mut Sessions,
@@ -547,7 +574,7 @@ impl Session {
             signing_algorithm: negotiated.signing_algorithm,
             cipher: negotiated.cipher,
             source,
-            preauth_integrity_hash: self.hash.as_ref(),
+            preauth_integrity_hash: self.hash.as_ref().map(|chain| &chain.hash),
             establishment: match self.purpose {
                 Purpose::Binding => Establishment::Binding,
                 Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
@@ -567,7 +594,10 @@ impl Session {
     /// What it came to, if it was ours to follow.
     fn end(self, negotiated: Option<Negotiated>, session_id: u64) -> Option<Ended> {
         let keys = match &self.keyed {
-            Some(keyed) => Ladder::of_smb(keyed.schedule.steps()),
+            Some(keyed) => {
+                let frames = self.hash.as_ref().map(|chain| chain.frames.as_slice());
+                Ladder::of_smb(keyed.schedule.steps(), frames.unwrap_or_default())
+            }
             None => Ladder::of_smb_unknown(KEYS, self.unknown),
         };
         let smb = SmbExplained {
