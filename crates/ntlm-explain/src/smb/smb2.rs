@@ -471,6 +471,8 @@ impl Smb2 {
         };
         if !header.is_signed() {
             return Some(match doc.signed {
+                // Whose session it is may not be known: then it may be nobody's, which is not signed.
+                Signed::Always if session.ticket.is_none() => Checked::Unsigned,
                 Signed::Always => {
                     Checked::Invalid(format!("{} is not signed, though it has to be", name(header)))
                 }
