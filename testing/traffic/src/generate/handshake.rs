@@ -2,7 +2,7 @@
 
 use crate::error::TrafficError;
 use crate::random::mix;
-use ntlm::keys::{AccountSecret, Password};
+use ntlm::keys::{AccountSecret, ExportedSessionKey, Password};
 use ntlm::text::CodePage;
 use ntlm::{AccountName, Client, ClientConfig, Credential, FileTime, Fresh, Protection};
 use ntlm::{Server, ServerConfig, ServerNames};
@@ -15,6 +15,8 @@ pub(super) struct Handshake {
     pub(super) negotiate: Vec<u8>,
     pub(super) challenge: Vec<u8>,
     pub(super) authenticate: Vec<u8>,
+    /// What SMB signs with under the dialect that is generated.
+    pub(super) exported_session_key: ExportedSessionKey,
 }
 
 /// The account that logs on in an exchange; its domain is `EXAMPLE`.
@@ -54,10 +56,11 @@ pub(super) fn handshake(
     let secret = AccountSecret::from_password(&Password::from(PASSWORD), CodePage::Cp437);
     let name = AccountName::parse(&format!(r"EXAMPLE\{}", user(exchange)));
     let fresh_client = fresh(server_challenge(!seed, exchange));
-    let (authenticate, _) = client
+    let (authenticate, established) = client
         .respond(&challenge, &Credential { name, secret }, fresh_client)
         .map_err(|_| failed("authenticate"))?;
-    Ok(Handshake { negotiate, challenge, authenticate })
+    let exported_session_key = established.keys().exported_session_key().duplicate();
+    Ok(Handshake { negotiate, challenge, authenticate, exported_session_key })
 }
 
 /// A token of SPNEGO around a message (RFC 4178 4.2): the first of the client.

@@ -5,6 +5,8 @@ use super::bulk::BulkKind;
 use super::connection::{Place, Side, Step, Steps};
 use super::handshake::{Handshake, NegState, neg_token_init, neg_token_resp};
 use crate::random::Random;
+use ntlm_smb::keys::SigningKey;
+use ntlm_smb::{Signer, SigningAlgorithm};
 
 const NEGOTIATE: u16 = 0;
 const SESSION_SETUP: u16 = 1;
@@ -38,7 +40,7 @@ pub(super) fn steps(handshake: &Handshake, mut size: usize, random: &mut Random)
     let authenticate = wrap(NegState::None, &handshake.authenticate);
     steps.push(token(Side::Client, setup_request(&header, &authenticate)));
     let last = if raw { Vec::new() } else { neg_token_resp(NegState::AcceptCompleted, &[]) };
-    steps.push(say(Side::Server, setup_response(&header, &last)));
+    steps.push(say(Side::Server, signed(setup_response(&header, &last), handshake)));
 
     let kind = if random.chance(0.7) { BulkKind::Random } else { BulkKind::Text };
     while size > 0 {
@@ -56,6 +58,15 @@ pub(super) fn steps(handshake: &Handshake, mut size: usize, random: &mut Random)
         }
     }
     steps
+}
+
+/// The last response of session setup is signed in any case, under 2.1 with the session's own key.
+fn signed(mut message: Vec<u8>, handshake: &Handshake) -> Vec<u8> {
+    let key = SigningKey::new(*handshake.exported_session_key.expose());
+    let signer = Signer::new(SigningAlgorithm::HmacSha256, &key);
+    // It is a message that can be signed; were it not, the check of what is generated would say so.
+    let _ = signer.sign(&mut message);
+    message
 }
 
 fn token(side: Side, message: Vec<u8>) -> Step {
