@@ -98,6 +98,9 @@ pub enum Part {
 impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { offset, decompressed, problem, .. } = self;
+        if let (0, Problem::Io(error)) = (offset, problem) {
+            return error.fmt(f);
+        }
         let decompressed = if *decompressed { " after decompression" } else { "" };
         write!(f, "at byte {offset}{decompressed}: {problem}")
     }

@@ -265,6 +265,10 @@ pub(crate) struct ExplainArgs {
     /// Captures: pcap or pcapng, plain or gzip; - for standard input
     #[arg(required_unless_present = "list_findings", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Read all files as one capture, such as one recording cut into many: packets by time, and connections
+    /// go on from one file to another
+    #[arg(long)]
+    pub(crate) merge: bool,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
     /// Only exchange number N of each capture, as the overview counts. May be given several times
@@ -359,6 +363,7 @@ How to read it:
 More:
 
   ntlm explain *.pcapng --with-version ntlmv1 --brief       who still uses NTLMv1?
+  ntlm explain *.pcapng --merge                             one recording in many files
   ntlm explain big.pcap.gz --verdict invalid --only-findings
   ntlm explain capture.pcap --format html --output report.html
   ntlm explain capture.pcap --exchange 1 --format svg --output ladder.svg

@@ -4,12 +4,12 @@ use crate::args::{ExplainArgs, Format};
 use crate::decrypted::Decrypted;
 use crate::failure::Failure;
 use crate::input::{Input, Stop};
-use crate::report::{Json, Page, Picture, Report, SessionKeys, Text};
+use crate::report::{Json, Label, Page, Picture, Report, SessionKeys, Text};
 use crate::screen::{self, Output};
 use crate::{secrets, select};
-use ntlm_capture::{Capture, CaptureError, Limits};
-use ntlm_explain::{Explained, Known, Sink, SmbMessage, explain_capture, render};
-use std::path::Path;
+use ntlm_capture::{Capture, Limits};
+use ntlm_explain::{Explained, Known, Sink, SmbMessage, read_capture, render};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
@@ -36,8 +36,12 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let begin = run.report.begin();
     run.output.write(&begin)?;
     let mut damaged = false;
-    for path in &args.files {
-        damaged |= !run.file(path, known)?;
+    if args.merge {
+        damaged |= !run.capture(&args.files, known)?;
+    } else {
+        for path in args.files.chunks(1) {
+            damaged |= !run.capture(path, known)?;
+        }
     }
     let end = run.report.end()?;
     run.output.write(&end)?;
@@ -61,36 +65,37 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// False if the file is damaged; what came before the damage has been shown.
-    fn file(&mut self, path: &Path, known: Known<'_>) -> Result<bool, Failure> {
-        let label = path.display().to_string();
+    /// Explains one file, or several as one. False if one is damaged; what came before the damage has been shown.
+    fn capture(&mut self, paths: &[PathBuf], known: Known<'_>) -> Result<bool, Failure> {
+        let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let label = Label::new(&files);
         let stop = Stop::default();
-        let input = match Input::open(path, stop.clone()) {
-            Ok(input) => input,
-            Err(failure) => {
-                anstream::eprintln!("ntlm: {failure}");
-                return Ok(false);
-            }
-        };
+        let inputs: Vec<_> = paths.iter().map(|path| Input::open(path, stop.clone())).collect();
+        if let ([file], [Err(error)]) = (files.as_slice(), inputs.as_slice()) {
+            anstream::eprintln!("ntlm: {}", Failure::io(file, error));
+            return Ok(false);
+        }
         let text = self.report.capture(&label);
         self.output.write(&text)?;
         if let Some(decrypted) = &mut self.decrypted {
             decrypted.next_capture();
         }
-        let mut capture = Capture::new(input, Limits::default());
+        let mut capture = Capture::of_files(inputs, Limits::default());
         let mut found = Found { run: self, count: 0, failure: None, stop };
-        let result = explain_capture(&mut capture, known, &mut found);
+        let about = read_capture(&mut capture, label.files(), known, &mut found);
         let Found { count: found_any, failure, .. } = found;
         drop(capture);
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let text = self.report.capture_end(found_any, result.is_err());
+        let text = self.report.capture_end(found_any, &about)?;
         self.output.write(&text)?;
-        if let Err(error) = &result {
-            say_damage(&label, error);
+        for error in &about.damage {
+            let number = usize::try_from(error.file).unwrap_or(usize::MAX);
+            let file = files.get(number).map_or("", String::as_str);
+            anstream::eprintln!("ntlm: {file}: {error}");
         }
-        Ok(result.is_ok())
+        Ok(about.damage.is_empty())
     }
 
     fn exchange(&mut self, mut explained: Explained) -> Result<(), Failure> {
@@ -141,8 +146,4 @@ impl Sink for Found<'_, '_> {
             run.decrypted.as_mut().map_or(Ok(()), |decrypted| decrypted.message(message))
         });
     }
-}
-
-fn say_damage(label: &str, error: &CaptureError) {
-    anstream::eprintln!("ntlm: {label}: {error}");
 }

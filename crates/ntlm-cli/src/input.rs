@@ -1,6 +1,5 @@
 //! Captures as they are opened: with progress, and an end when nobody listens any more.
 
-use crate::failure::Failure;
 use crate::screen::Progress;
 use std::cell::Cell;
 use std::fs::File;
@@ -32,12 +31,12 @@ pub(crate) struct Input {
 
 impl Input {
     /// Opens a file, or standard input for `-`.
-    pub(crate) fn open(path: &Path, stop: Stop) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, stop: Stop) -> io::Result<Self> {
         let label = path.display().to_string();
         let (source, size): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
             (Box::new(io::stdin().lock()), None)
         } else {
-            let file = File::open(path).map_err(|error| Failure::io(&label, &error))?;
+            let file = File::open(path)?;
             let size = file.metadata().ok().filter(|about| about.is_file());
             (Box::new(file), size.map(|about| about.len()))
         };

@@ -3,7 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
 use crate::select;
-use ntlm_explain::{Explained, render};
+use ntlm_explain::{CaptureReport, Explained, render};
 use render::{Layout, Row};
 
 /// A form of report.
@@ -14,17 +14,47 @@ pub(crate) trait Report {
     }
 
     /// Before a capture.
-    fn capture(&mut self, label: &str) -> String;
+    fn capture(&mut self, label: &Label) -> String;
 
     /// An exchange that is asked for.
     fn exchange(&mut self, explained: &Explained) -> Result<String, Failure>;
 
-    /// Behind a capture: how many exchanges it had in all, and whether it is damaged.
-    fn capture_end(&mut self, found: u64, damaged: bool) -> String;
+    /// Behind a capture: how many exchanges it had in all, and what there is to say of itself.
+    fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure>;
 
     /// Behind everything.
     fn end(&mut self) -> Result<String, Failure> {
         Ok(String::new())
+    }
+}
+
+/// What a capture is called.
+pub(crate) struct Label {
+    name: String,
+    files: Vec<String>,
+}
+
+impl Label {
+    /// Of one file, or of several that are read as one.
+    pub(crate) fn new(files: &[String]) -> Self {
+        const MANY: usize = 3;
+        match files {
+            [one] => Self { name: one.clone(), files: Vec::new() },
+            several => {
+                let names: Vec<String> = several.iter().take(MANY).map(file_name).collect();
+                let more = match several.len().saturating_sub(MANY) {
+                    0 => String::new(),
+                    more => format!(" + {more} more"),
+                };
+                let name = format!("{}{more} as one", names.join(" + "));
+                Self { name, files: several.to_vec() }
+            }
+        }
+    }
+
+    /// The files, if there are several.
+    pub(crate) fn files(&self) -> &[String] {
+        &self.files
     }
 }
 
@@ -42,8 +72,8 @@ impl Spool {
     const MAX_ROWS: usize = 10_000;
     const MAX_SIZE: usize = 64 << 20;
 
-    fn new(label: &str) -> Self {
-        Self { label: label.to_owned(), ..Self::default() }
+    fn new(label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..Self::default() }
     }
 
     fn keep(&mut self, row: Row, details: &str) {
@@ -91,15 +121,15 @@ impl<'a> Text<'a> {
         Self { args, layout, spool: Spool::default(), captures: 0 }
     }
 
-    fn flush(&self) -> String {
+    fn flush(&self, about: &str) -> String {
         let overview = render::overview(&self.spool.label, &self.spool.rows, self.layout);
-        format!("{overview}{}", self.spool.details)
+        format!("{overview}{about}{}", self.spool.details)
     }
 }
 
 impl Report for Text<'_> {
-    fn capture(&mut self, label: &str) -> String {
-        self.spool = Spool::new(label);
+    fn capture(&mut self, label: &Label) -> String {
+        self.spool = Spool::new(&label.name);
         self.captures += 1;
         if self.captures > 1 { "\n".to_owned() } else { String::new() }
     }
@@ -110,7 +140,7 @@ impl Report for Text<'_> {
             return Ok(render::overview_line(&row, self.layout));
         }
         if self.spool.is_full() {
-            let text = self.flush();
+            let text = self.flush("");
             self.spool.give_back();
             let line = render::overview_line(&row, self.layout);
             return Ok(format!("{text}\n{MORE_THAN_KEPT}\n{line}"));
@@ -124,16 +154,17 @@ impl Report for Text<'_> {
         Ok(String::new())
     }
 
-    fn capture_end(&mut self, found: u64, damaged: bool) -> String {
-        if self.spool.is_given_back || (damaged && found == 0) {
-            return String::new();
+    fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure> {
+        let findings = render::capture_findings(&about.findings, self.layout);
+        if self.spool.is_given_back {
+            return Ok(findings);
         }
         if self.spool.rows.is_empty()
             && let Some(text) = nothing(&self.spool.label, found, select::is_filtered(self.args))
         {
-            return text;
+            return Ok(format!("{text}{findings}"));
         }
-        self.flush()
+        Ok(self.flush(&findings))
     }
 }
 
@@ -154,14 +185,15 @@ impl<'a> Page<'a> {
 impl Report for Page<'_> {
     fn begin(&mut self) -> String {
         let title = match self.args.files.as_slice() {
-            [one] => file_name(&one.display().to_string()),
+            [one] => file_name(one.display().to_string()),
+            several if self.args.merge => format!("{} files as one", several.len()),
             many => format!("{} captures", many.len()),
         };
         render::html_start(&title)
     }
 
-    fn capture(&mut self, label: &str) -> String {
-        self.spool = Spool::new(&file_name(label));
+    fn capture(&mut self, label: &Label) -> String {
+        self.spool = Spool::new(file_name(&label.name));
         self.captures += 1;
         self.left_out = 0;
         String::new()
@@ -181,16 +213,12 @@ impl Report for Page<'_> {
         Ok(String::new())
     }
 
-    fn capture_end(&mut self, found: u64, damaged: bool) -> String {
+    fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure> {
         let mut text = render::html_capture(self.captures, &self.spool.label, &self.spool.rows);
         if self.spool.rows.is_empty()
             && let Some(why) = nothing(&self.spool.label, found, select::is_filtered(self.args))
         {
             text.push_str(&render::html_note(&why));
-        }
-        if damaged {
-            let note = "The capture is damaged: this is what could be read.";
-            text.push_str(&render::html_note(note));
         }
         if self.left_out > 0 {
             let note = format!(
@@ -199,8 +227,9 @@ impl Report for Page<'_> {
             );
             text.push_str(&render::html_note(&note));
         }
+        text.push_str(&render::html_capture_findings(&about.findings));
         text.push_str(&self.spool.details);
-        text
+        Ok(text)
     }
 
     fn end(&mut self) -> Result<String, Failure> {
@@ -208,7 +237,8 @@ impl Report for Page<'_> {
     }
 }
 
-fn file_name(label: &str) -> String {
+fn file_name(label: impl AsRef<str>) -> String {
+    let label = label.as_ref();
     label.rsplit('/').next().unwrap_or(label).to_owned()
 }
 
@@ -224,23 +254,29 @@ impl Report for Json {
         r#"{"schema":"ntlm-explain/1","captures":["#.to_owned()
     }
 
-    fn capture(&mut self, label: &str) -> String {
+    fn capture(&mut self, label: &Label) -> String {
         self.captures += 1;
         self.exchanges = 0;
         let comma = if self.captures > 1 { "," } else { "" };
-        format!(r#"{comma}{{"file":{},"exchanges":["#, serde_json::Value::from(label))
+        let Label { name, files } = label;
+        let name = serde_json::Value::from(name.as_str());
+        let files = match files.as_slice() {
+            [] => String::new(),
+            files => format!(r#","files":{}"#, serde_json::Value::from(files)),
+        };
+        format!(r#"{comma}{{"file":{name}{files},"exchanges":["#)
     }
 
     fn exchange(&mut self, explained: &Explained) -> Result<String, Failure> {
         self.exchanges += 1;
-        let json =
-            serde_json::to_string(explained).map_err(|error| Failure::new(error.to_string()))?;
+        let json = written(serde_json::to_string(explained))?;
         let comma = if self.exchanges > 1 { "," } else { "" };
         Ok(format!("{comma}{json}"))
     }
 
-    fn capture_end(&mut self, _: u64, _: bool) -> String {
-        r#"],"channels":[]}"#.to_owned()
+    fn capture_end(&mut self, _: u64, about: &CaptureReport) -> Result<String, Failure> {
+        let findings = written(serde_json::to_string(&about.findings))?;
+        Ok(format!(r#"],"channels":[],"findings":{findings}}}"#))
     }
 
     fn end(&mut self) -> Result<String, Failure> {
@@ -248,11 +284,15 @@ impl Report for Json {
     }
 }
 
+fn written(json: serde_json::Result<String>) -> Result<String, Failure> {
+    json.map_err(|error| Failure::new(error.to_string()))
+}
+
 /// The keys of SMB sessions, for Wireshark.
 pub(crate) struct SessionKeys;
 
 impl Report for SessionKeys {
-    fn capture(&mut self, _: &str) -> String {
+    fn capture(&mut self, _: &Label) -> String {
         String::new()
     }
 
@@ -261,8 +301,8 @@ impl Report for SessionKeys {
         Ok(key.map(|line| format!("{line}\n")).unwrap_or_default())
     }
 
-    fn capture_end(&mut self, _: u64, _: bool) -> String {
-        String::new()
+    fn capture_end(&mut self, _: u64, _: &CaptureReport) -> Result<String, Failure> {
+        Ok(String::new())
     }
 }
 
@@ -274,7 +314,7 @@ pub(crate) struct Picture {
 }
 
 impl Report for Picture {
-    fn capture(&mut self, _: &str) -> String {
+    fn capture(&mut self, _: &Label) -> String {
         String::new()
     }
 
@@ -286,8 +326,8 @@ impl Report for Picture {
         Ok(String::new())
     }
 
-    fn capture_end(&mut self, _: u64, _: bool) -> String {
-        String::new()
+    fn capture_end(&mut self, _: u64, _: &CaptureReport) -> Result<String, Failure> {
+        Ok(String::new())
     }
 
     fn end(&mut self) -> Result<String, Failure> {

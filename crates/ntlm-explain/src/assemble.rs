@@ -1,7 +1,8 @@
 //! Brings the messages of an exchange together.
 
 use crate::carrier::{
-    Answer, BareExchange, BareSighting, Carrier, Loss, MAX_TOKEN, Report, Sighting, Wrapping,
+    Answer, BareExchange, BareSighting, Carrier, Loss, LossKind, MAX_TOKEN, Report, Sighting,
+    Wrapping,
 };
 use ntlm::message::MessageType;
 use ntlm_capture::{Direction, EndReason, Endpoints, Origin};
@@ -135,6 +136,28 @@ pub struct Assembler {
     open: Vec<Open>,
     /// What was lost lately: an exchange that begins in the middle may have begun there.
     lost: Vec<Loss>,
+    unclaimed: Unclaimed,
+}
+
+/// What was lost of a flow that belongs to none of its exchanges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// How often.
+    pub count: u64,
+    /// How many bytes.
+    pub bytes: u64,
+    /// The frame in which it shows first.
+    pub first: Option<Origin>,
+}
+
+impl Unclaimed {
+    fn add(&mut self, loss: &Loss) {
+        self.count += 1;
+        if let LossKind::Missing { bytes, .. } = loss.kind {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        self.first.get_or_insert(loss.origin);
+    }
 }
 
 #[derive(Debug)]
@@ -177,7 +200,8 @@ impl Assembler {
     /// For one flow.
     #[must_use]
     pub const fn new(endpoints: Endpoints) -> Self {
-        Self { endpoints, open: Vec::new(), lost: Vec::new() }
+        let unclaimed = Unclaimed { count: 0, bytes: 0, first: None };
+        Self { endpoints, open: Vec::new(), lost: Vec::new(), unclaimed }
     }
 
     /// Takes what a carrier reports; exchanges that are over go to `done`.
@@ -187,6 +211,9 @@ impl Assembler {
             Report::Bare(sighting) => self.bare(*sighting, done),
             Report::Answer(answer) => self.answer(answer, done),
             Report::Loss(loss) => {
+                if self.open.is_empty() {
+                    self.unclaimed.add(&loss);
+                }
                 self.open.iter_mut().for_each(|open| open.lose(loss));
                 remember(&mut self.lost, loss);
             }
@@ -199,6 +226,12 @@ impl Assembler {
             open.found.ended = Some(reason);
             done(open.found);
         }
+    }
+
+    /// What was lost so far that belongs to no exchange.
+    #[must_use]
+    pub const fn unclaimed(&self) -> Unclaimed {
+        self.unclaimed
     }
 
     fn token(&mut self, sighting: Sighting, done: &mut impl FnMut(FoundExchange)) {
@@ -295,6 +328,7 @@ impl Assembler {
         }
         if !beginning_was_seen {
             self.lost.iter().for_each(|loss| open.lose(*loss));
+            self.unclaimed = Unclaimed::default();
         }
         // A new exchange in a conversation ends the one before.
         let ends = |other: &Open| {

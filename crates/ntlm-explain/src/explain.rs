@@ -108,6 +108,7 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
         server: found.endpoints.map(|ends| ends.server.to_string()),
         time: last.and_then(|origin| origin.time).map(rfc3339),
         frames: frames.chain(answer_frame).collect(),
+        files: Vec::new(),
         account: AccountNames::default(),
         version: None,
         extended_session_security: false,

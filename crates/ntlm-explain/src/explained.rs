@@ -24,8 +24,11 @@ pub struct Explained {
     pub server: Option<String>,
     /// When AUTHENTICATE, or the last message seen, was sent: RFC 3339.
     pub time: Option<String>,
-    /// The frames that complete the messages.
+    /// The frames that complete the messages, and that of the answer: numbers in the capture.
     pub frames: Vec<u64>,
+    /// The same frames by file, where the capture has several; see [`name_files`](Self::name_files).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileFrames>,
     /// Who logs on.
     pub account: AccountNames,
     /// `NTLMv2`, `NTLMv1-ESS` and so on; `None` where there is no telling.
@@ -64,6 +67,15 @@ pub struct Explained {
     /// The code page that names without Unicode were read by.
     #[serde(skip)]
     pub code_page: CodePage,
+}
+
+/// Frames of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileFrames {
+    /// Its name.
+    pub file: String,
+    /// Numbers in this file, counted from 1.
+    pub frames: Vec<u64>,
 }
 
 /// Names in AUTHENTICATE.
@@ -140,6 +152,22 @@ pub struct Outcome {
 }
 
 impl Explained {
+    /// Says in which files the frames are; `files` are the names of all, in order.
+    pub fn name_files(&mut self, files: &[String]) {
+        let answer = self.found.answer.as_ref().map(|answer| answer.origin);
+        for origin in self.found.origins().chain(answer) {
+            let number = usize::try_from(origin.file).unwrap_or(usize::MAX);
+            let Some(file) = files.get(number) else { continue };
+            match self.files.last_mut().filter(|last| last.file == *file) {
+                Some(last) => last.frames.push(origin.frame_in_file),
+                None => {
+                    let frames = vec![origin.frame_in_file];
+                    self.files.push(FileFrames { file: file.clone(), frames });
+                }
+            }
+        }
+    }
+
     /// Whether anything that was checked does not hold.
     #[must_use]
     pub fn has_invalid(&self) -> bool {

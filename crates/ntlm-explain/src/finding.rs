@@ -242,6 +242,25 @@ findings! {
         "Turn SMB 1 off; or find out which end does not offer CAP_EXTENDED_SECURITY."
     /// There were too many sessions at once to follow this one to its end.
     SmbNotFollowed "smb-not-followed" Info "Cut the capture by address or port and explain the parts."
+    /// A file of the capture cannot be read to its end. What comes before the damage was read.
+    DamagedFile "damaged-file" Error "Copy the file again, or capture again."
+    /// Bytes of a connection were not captured, and belong to no exchange that was found.
+    GapElsewhere "gap-elsewhere" Warning
+        "There may have been an exchange that is missing here: capture again without loss."
+    /// There were more connections at once than are followed, so the oldest were dropped.
+    ConnectionsDropped "connections-dropped" Warning
+        "Capture or filter by the hosts and ports of interest."
+    /// Bytes of a connection came twice and differ; the first copy was taken.
+    ConflictingBytes "conflicting-bytes" Warning
+        "Someone inserts packets on the way, or the capture is of several connections at once."
+    /// Packets of a kind of link that is not read.
+    UnknownLinkType "unknown-link-type" Warning "Capture at an interface of Ethernet or IP."
+    /// Packets that could not be used.
+    UnusablePackets "unusable-packets" Info
+        "Capture whole packets (no snap length) and without loss."
+    /// A connection without an exchange was not captured from beginning to end.
+    IncompleteConnections "incomplete-connections" Info
+        "If a logon is missing here, begin the capture before it and end it after."
 }
 
 impl Serialize for FindingCode {

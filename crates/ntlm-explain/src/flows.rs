@@ -2,6 +2,7 @@
 //! observer of its sessions.
 
 use crate::assemble::{Assembler, FoundExchange};
+use crate::capture_findings::{CaptureReport, Tallies};
 use crate::carrier::{Carrier, FlowReader, Listener, Report, SmbPacket, Wrapping};
 use crate::explain::{Known, with_keys};
 use crate::explained::Explained;
@@ -67,20 +68,39 @@ where
     F: Iterator<Item = io::Result<R>>,
     R: Read,
 {
+    let damage = read_capture(capture, &[], known, sink).damage;
+    damage.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Reads a capture to its end, hands over each exchange once it is over, and says what there is to say
+/// of the capture itself: damage, and what is missing in it that no exchange can name.
+///
+/// `files` are the names of its files, in order; none where it is one file, which needs no name.
+pub fn read_capture<F, R>(
+    capture: &mut Capture<F, R>,
+    files: &[String],
+    known: Known<'_>,
+    sink: &mut dyn Sink,
+) -> CaptureReport
+where
+    F: Iterator<Item = io::Result<R>>,
+    R: Read,
+{
     let mut flows = Flows::default();
     let mut exchanges = Exchanges {
+        files,
         known,
         count: 0,
         queue: Queue::default(),
         sessions: smb::Sessions::default(),
         sink,
     };
-    let mut damage = Ok(());
+    let mut tallies = Tallies::default();
     loop {
         match capture.next_event() {
             Ok(None) => break,
             // The damaged file ends here; what is in order before it, and other files, follow.
-            Err(error) => damage = damage.and(Err(error)),
+            Err(error) => tallies.damage(error),
             Ok(Some(Event::FlowStarted(started))) => flows.start(started),
             Ok(Some(Event::Data(data))) => {
                 if let Some(flow) = flows.get_mut(data.flow) {
@@ -95,19 +115,28 @@ where
             }
             Ok(Some(Event::FlowEnded(ended))) => {
                 if let Some(flow) = flows.take(ended.flow) {
-                    flow.end(ended.reason, &mut exchanges);
+                    flow.end(ended.reason, &mut exchanges, &mut tallies);
                 }
             }
+            Ok(Some(Event::Conflict(conflict))) => {
+                let ends = flows.get_mut(conflict.flow).map(|flow| flow.endpoints);
+                tallies.conflict(conflict.origin, ends);
+            }
+            Ok(Some(Event::UnknownLinkType(unknown))) => {
+                tallies.unknown_link(unknown.link_type, unknown.origin);
+            }
+            Ok(Some(Event::Notice(notice))) => tallies.notice(notice.kind, notice.origin),
             Ok(Some(_)) => {}
         }
     }
-    flows.end(&mut exchanges);
+    flows.end(&mut exchanges, &mut tallies);
     exchanges.queue.end(|explained| exchanges.sink.exchange(explained));
-    damage
+    tallies.into_report(files)
 }
 
 /// The exchanges of the whole capture.
 struct Exchanges<'a> {
+    files: &'a [String],
     known: Known<'a>,
     count: u64,
     queue: Queue,
@@ -124,6 +153,7 @@ impl Exchanges<'_> {
         let is_bare = found.wrapping == Wrapping::Bare;
         let bare = found.bare.as_ref().map(|bare| (bare.lm.bytes.clone(), bare.nt.bytes.clone()));
         let (mut explained, keys) = with_keys(self.count, found, self.known);
+        explained.name_files(self.files);
         match carrier {
             Some(Carrier::Smb1 | Carrier::Smb2) if explained.outcome.result == "accepted" => {
                 let logon = Logon {
@@ -160,9 +190,11 @@ struct Flows(Vec<Option<Box<Flow>>>);
 struct Flow {
     id: FlowId,
     endpoints: Endpoints,
+    began: Origin,
     reader: FlowReader,
     assembler: Assembler,
     smb: smb::Connection,
+    has_exchange: bool,
 }
 
 impl Flows {
@@ -175,9 +207,11 @@ impl Flows {
             *place = Some(Box::new(Flow {
                 id: started.flow,
                 endpoints: started.endpoints,
+                began: started.origin,
                 reader: FlowReader::default(),
                 assembler: Assembler::new(started.endpoints),
                 smb: smb::Connection::default(),
+                has_exchange: false,
             }));
         }
     }
@@ -192,10 +226,10 @@ impl Flows {
     }
 
     /// The capture is over before they are.
-    fn end(self, exchanges: &mut Exchanges<'_>) {
+    fn end(self, exchanges: &mut Exchanges<'_>, tallies: &mut Tallies) {
         let mut rest: Vec<_> = self.0.into_iter().flatten().collect();
         rest.sort_by_key(|flow| flow.id);
-        rest.into_iter().for_each(|flow| flow.end(EndReason::CaptureEnded, exchanges));
+        rest.into_iter().for_each(|flow| flow.end(EndReason::CaptureEnded, exchanges, tallies));
     }
 }
 
@@ -206,18 +240,43 @@ impl Flow {
         exchanges: &mut Exchanges<'_>,
         read: impl FnOnce(&mut FlowReader, &mut FlowListener<'_, '_>),
     ) {
-        let Self { id, endpoints, reader, assembler, smb } = self;
+        let Self { id, endpoints, reader, assembler, smb, has_exchange, .. } = self;
         let (flow, endpoints) = (*id, *endpoints);
-        read(reader, &mut FlowListener { flow, endpoints, assembler, smb, exchanges });
+        let mut listener =
+            FlowListener { flow, endpoints, assembler, smb, has_exchange, exchanges };
+        read(reader, &mut listener);
         exchanges.settle(smb.take_ended());
     }
 
-    fn end(mut self, reason: EndReason, exchanges: &mut Exchanges<'_>) {
+    fn end(mut self, reason: EndReason, exchanges: &mut Exchanges<'_>, tallies: &mut Tallies) {
         self.with(exchanges, |reader, listener| reader.end(listener));
-        let Self { assembler, smb, .. } = &mut self;
-        assembler.end(reason, &mut |found| exchanges.found(found, smb));
+        let Self { assembler, smb, has_exchange, .. } = &mut self;
+        assembler.end(reason, &mut |found| {
+            *has_exchange = true;
+            exchanges.found(found, smb);
+        });
+        self.tally(reason, tallies);
+        let smb = &mut self.smb;
         let is_cut_off = !matches!(reason, EndReason::Closed | EndReason::Reset);
         exchanges.settle(smb.end(is_cut_off));
+    }
+}
+
+impl Flow {
+    /// What no exchange can say of the flow, now that it has ended.
+    fn tally(&self, reason: EndReason, tallies: &mut Tallies) {
+        let Self { endpoints, began, .. } = *self;
+        let unclaimed = self.assembler.unclaimed();
+        if let Some(first) = unclaimed.first {
+            tallies.gaps(unclaimed.count, unclaimed.bytes, first, endpoints);
+        }
+        // What is encrypted from its first byte on shows no exchange in any case.
+        let hides_tokens = self.reader.hides_tokens() && !endpoints.guessed;
+        if reason == EndReason::Evicted {
+            tallies.dropped(endpoints, began);
+        } else if !self.has_exchange && !hides_tokens {
+            tallies.without_exchange(endpoints, began, reason);
+        }
     }
 }
 
@@ -227,13 +286,17 @@ struct FlowListener<'f, 'k> {
     endpoints: Endpoints,
     assembler: &'f mut Assembler,
     smb: &'f mut smb::Connection,
+    has_exchange: &'f mut bool,
     exchanges: &'f mut Exchanges<'k>,
 }
 
 impl Listener for FlowListener<'_, '_> {
     fn report(&mut self, report: Report) {
-        let Self { assembler, smb, exchanges, .. } = self;
-        assembler.report(report, &mut |found| exchanges.found(found, smb));
+        let Self { assembler, smb, has_exchange, exchanges, .. } = self;
+        assembler.report(report, &mut |found| {
+            **has_exchange = true;
+            exchanges.found(found, smb);
+        });
     }
 
     fn wants_whole_packets(&self) -> bool {

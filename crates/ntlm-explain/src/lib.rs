@@ -32,9 +32,10 @@
 //! From the bottom up: `ladder` and `finding` are what an exchange is explained with; `carrier` finds
 //! tokens in a flow, `assemble` pairs them, `inspect` looks for what is weak or odd, `explain` says
 //! what an exchange comes to, [`smb`] follows the session that it begins; `flows` joins all of these
-//! to a capture; `render` draws it.
+//! to a capture, and `capture_findings` says what is missing in it; `render` draws it.
 
 mod assemble;
+mod capture_findings;
 pub mod carrier;
 mod clock;
 mod decoded;
@@ -50,12 +51,13 @@ pub mod smb;
 mod subject;
 mod token;
 
-pub use assemble::{Assembler, FoundExchange, Seen};
+pub use assemble::{Assembler, FoundExchange, Seen, Unclaimed};
+pub use capture_findings::{CaptureFinding, CapturePlace, CaptureReport};
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
 pub use explain::{Known, explain};
-pub use explained::{AccountNames, Explained, Flags, Outcome, Verdict};
+pub use explained::{AccountNames, Explained, FileFrames, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
-pub use flows::{Sink, SmbMessage, explain_capture};
+pub use flows::{Sink, SmbMessage, explain_capture, read_capture};
 pub use ladder::{
     InputOrigin, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
 };

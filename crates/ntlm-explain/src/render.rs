@@ -15,8 +15,11 @@ mod style;
 mod svg;
 mod view;
 
-pub use exchange::{exchange, findings};
-pub use html::{html_capture, html_end, html_exchange, html_findings, html_note, html_start};
+pub use exchange::{capture_findings, exchange, findings};
+pub use html::{
+    html_capture, html_capture_findings, html_end, html_exchange, html_findings, html_note,
+    html_start,
+};
 pub use ladder::ladder;
 pub use message::message;
 pub use overview::{Row, overview, overview_line};

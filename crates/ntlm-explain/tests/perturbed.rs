@@ -1,7 +1,8 @@
 //! Every capture of `testdata/`, as a worse network or a worse capture would have shown it.
 //!
 //! Without loss, each exchange is explained as before. With loss it is, or something names what is
-//! missing: a finding of the exchange, or, where nothing is left of it, what the reader tells of its flow.
+//! missing: a finding of the exchange, or, where nothing is left of it, of another one in its
+//! connection or of the capture.
 //!
 //! A few seeds run here; with `NTLM_PERTURBED_SEEDS=50` so many. A failure names capture, seed and
 //! options, of which `cargo run -p ntlm-traffic -- perturb` makes the file.
@@ -9,12 +10,12 @@
 
 use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
-use ntlm_capture::{Capture, EndReason, Event, Limits};
-use ntlm_explain::{Explained, Known, explain_capture};
+use ntlm_capture::{Capture, Event, Limits};
+use ntlm_explain::{Explained, FindingCode, Known, explain_capture, read_capture};
 use ntlm_traffic::container::{self, Layout};
 use ntlm_traffic::{Perturbation, pcap, perturb};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A kind of change, and how often it happens.
@@ -67,7 +68,8 @@ struct Fates {
     equal: usize,
     /// Otherwise, and a finding names what is missing.
     named: usize,
-    /// Gone, and the reader tells of a gap in its flow, or that the flow lacks its start or its end.
+    /// Gone, and a finding of the capture says that connections are not whole, or one of another
+    /// exchange what its connection lacks.
     gone_named: usize,
     /// Gone with all frames of its flow, so that nothing can name it.
     gone_with_flow: usize,
@@ -94,6 +96,7 @@ fn with_loss_every_exchange_is_the_same_or_what_is_missing_is_named() {
 fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
     let file = pcap::write(&case.worse);
     let mut found = exchanges(&file, case.accounts);
+    let all = found.clone();
     let mut changed = case.expected.to_vec();
     changed.retain(|exchange| match found.iter().position(|other| other == exchange) {
         Some(at) => {
@@ -103,7 +106,7 @@ fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
         }
         None => true,
     });
-    let flows = flows(&file);
+    let (flows, is_named) = (flows(&file), capture_names_a_gap(&file));
     for exchange in changed {
         let is_counterpart = |other: &&Value| ends(other) == ends(&exchange);
         let has_challenge = |other: &&Value| {
@@ -111,10 +114,14 @@ fn look_at_losses(case: &Case<'_>, fates: &mut Fates) {
         };
         let best = found.iter().find(has_challenge).or(found.iter().find(is_counterpart));
         let Some(other) = best.cloned() else {
-            match flows.get(&ends(&exchange)) {
-                None => fates.gone_with_flow += 1,
-                Some(true) => fates.gone_named += 1,
-                Some(false) => fates.unnamed.push(format!("{}: gone, {exchange}", case.name())),
+            if !flows.contains(&ends(&exchange)) {
+                fates.gone_with_flow += 1;
+            } else if is_named
+                || all.iter().any(|other| is_counterpart(&other) && names_a_gap(other))
+            {
+                fates.gone_named += 1;
+            } else {
+                fates.unnamed.push(format!("{}: gone, {exchange}", case.name()));
             }
             continue;
         };
@@ -152,31 +159,29 @@ fn ends(exchange: &Value) -> [String; 2] {
     ends
 }
 
-/// The flows of a capture by their ends, and whether the reader tells that some of it is missing.
-///
-/// There is no place yet for findings about a capture as a whole; once there is, they belong here.
-fn flows(file: &[u8]) -> BTreeMap<[String; 2], bool> {
-    let mut ends = BTreeMap::new();
-    let mut flows = BTreeMap::new();
+/// The flows of a capture by their ends.
+fn flows(file: &[u8]) -> BTreeSet<[String; 2]> {
+    let mut flows = BTreeSet::new();
     let mut capture = Capture::new(file, Limits::default());
     while let Some(event) = capture.next_event().unwrap() {
-        match event {
-            Event::FlowStarted(started) => {
-                let endpoints = started.endpoints;
-                let mut both = [endpoints.client, endpoints.server].map(|end| end.to_string());
-                both.sort();
-                *flows.entry(both.clone()).or_default() |= endpoints.guessed;
-                ends.insert(started.flow, both);
-            }
-            Event::Gap(gap) => *flows.entry(ends[&gap.flow].clone()).or_default() = true,
-            Event::FlowEnded(ended) => {
-                let flow = flows.entry(ends[&ended.flow].clone()).or_default();
-                *flow |= ended.reason == EndReason::CaptureEnded;
-            }
-            _ => {}
+        if let Event::FlowStarted(started) = event {
+            let ends = started.endpoints;
+            let mut ends = [ends.client, ends.server].map(|end| end.to_string());
+            ends.sort();
+            flows.insert(ends);
         }
     }
     flows
+}
+
+/// Whether a finding of the capture says that connections are not whole.
+fn capture_names_a_gap(file: &[u8]) -> bool {
+    let accounts = Accounts::new(CodePage::Cp850);
+    let known = Known { accounts: &accounts, code_page: CodePage::Cp850 };
+    let mut capture = Capture::new(file, Limits::default());
+    let report = read_capture(&mut capture, &[], known, &mut drop::<Explained>);
+    let codes = [FindingCode::GapElsewhere, FindingCode::IncompleteConnections];
+    report.findings.iter().any(|finding| codes.contains(&finding.code))
 }
 
 /// How the exchanges of a case differ from what they were, if they do.

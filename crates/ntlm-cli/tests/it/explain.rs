@@ -80,6 +80,75 @@ fn what_comes_before_the_damage_is_shown() {
 }
 
 #[test]
+fn damage_and_gaps_have_a_place_in_every_form() {
+    let folder = Folder::new("about");
+    let whole = std::fs::read(capture(V2)).unwrap();
+    let file = folder.write("damaged.pcap", &whole[..whole.len() - 7]);
+    let accounts = accounts();
+    for more in [&["--brief"][..], &["--only-findings"], &[], &["--format", "html"]] {
+        let ran = run(&[&["explain", &file, "--secrets", &accounts], more].concat());
+        assert!(ran.out.contains("damaged-file"), "{more:?}: {}", ran.out);
+        assert!(ran.out.contains("packet is cut short"), "{more:?}: {}", ran.out);
+    }
+    let ran = run(&["explain", &file, "--json"]);
+    let finding = json(&ran.out)["captures"][0]["findings"][0].clone();
+    assert_eq!((&finding["code"], &finding["severity"]), (&"damaged-file".into(), &"error".into()));
+    assert!(finding["at"]["offset"].as_u64().unwrap() > 1000);
+    // Nothing is left of the exchange, so only the capture can tell.
+    let file = folder.write("beginning.pcap", &whole[..600]);
+    let ran = run(&["explain", &file]);
+    assert!(ran.out.contains("no NTLM exchange"), "{}", ran.out);
+    assert!(ran.out.contains("[incomplete-connections]"), "{}", ran.out);
+}
+
+#[test]
+fn several_files_are_read_as_one() {
+    let folder = Folder::new("merge");
+    let whole = std::fs::read(capture(V2)).unwrap();
+    // Frames 1 to 9, and the others: CHALLENGE is the last of the first file.
+    let mut at = 24;
+    for _ in 0..9 {
+        let length = whole.get(at + 8..at + 12).unwrap().try_into().unwrap();
+        at += 16 + usize::try_from(u32::from_le_bytes(length)).unwrap();
+    }
+    let first = folder.write("one.pcap0", &whole[..at]);
+    let second = folder.write("one.pcap1", [&whole[..24], &whole[at..]].concat());
+    let accounts = accounts();
+    let merged = run(&["explain", &second, &first, "--merge", "--secrets", &accounts, "--json"]);
+    assert_eq!(merged.code, 0, "{}", merged.err);
+    let merged = json(&merged.out);
+    let errors: Vec<_> = crate::schema::schema()
+        .iter_errors(&merged)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let capture = &merged["captures"][0];
+    assert_eq!(capture["files"], serde_json::json!([second, first]));
+    let mut exchange = capture["exchanges"][0].clone();
+    let files = exchange.as_object_mut().unwrap().remove("files").unwrap();
+    let expected = serde_json::json!([
+        {"file": first, "frames": [8, 9]}, {"file": second, "frames": [1, 2]}
+    ]);
+    assert_eq!(files, expected);
+    let alone = json(&explain(&[V2], &["--json"]).out);
+    assert_eq!(exchange, alone["captures"][0]["exchanges"][0]);
+    for format in ["text", "html"] {
+        let ran = run(&["explain", &first, &second, "--merge", "--format", format]);
+        assert!(ran.out.contains("one.pcap0 + one.pcap1 as one"), "{format}: {}", ran.out);
+        assert!(ran.out.contains("one.pcap0 8, 9; "), "{format}: {}", ran.out);
+    }
+    // Separately there is half an exchange in each.
+    let apart = json(&run(&["explain", &first, &second, "--json"]).out);
+    assert_eq!(apart["captures"].as_array().unwrap().len(), 2);
+    // A file that is missing is named, and the others are read.
+    let ran = run(&["explain", &first, "/nowhere.pcap", &second, "--merge", "--brief"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.starts_with("ntlm: /nowhere.pcap: No such file"), "{}", ran.err);
+    assert!(ran.out.contains("/nowhere.pcap cannot be read further"), "{}", ran.out);
+    assert!(ran.out.contains("1 exchange"), "{}", ran.out);
+}
+
+#[test]
 fn a_file_that_is_missing_does_not_stop_the_others() {
     let ran = run(&["explain", "/nowhere/at/all.pcap", &capture(V2), "--json"]);
     assert_eq!(ran.code, 2);

@@ -3,7 +3,7 @@
 use crate::common::{accounts, root, run, testdata};
 use serde_json::Value;
 
-fn schema() -> jsonschema::Validator {
+pub(crate) fn schema() -> jsonschema::Validator {
     let text = std::fs::read_to_string(root().join("docs/ntlm-explain-1.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&text).unwrap();
     jsonschema::draft202012::meta::validate(&schema).expect("the schema is one");

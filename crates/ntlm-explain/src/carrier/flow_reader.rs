@@ -59,6 +59,11 @@ impl FlowReader {
         }
     }
 
+    /// Whether what flows is encrypted, so that no token could be seen in it.
+    pub(crate) fn hides_tokens(&self) -> bool {
+        self.protocol.as_ref().is_some_and(|protocol| protocol.hides_tokens())
+    }
+
     /// Tells the protocol if it can be told. False if the bytes are held until it can.
     fn judge(&mut self, data: &Data<'_>) -> bool {
         let stream = self.stream(data.direction);

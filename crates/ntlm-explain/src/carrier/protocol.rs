@@ -32,6 +32,11 @@ pub(super) trait Protocol: Debug + Send {
     /// Bytes are missing in this direction.
     fn gap(&mut self, _direction: Direction) {}
 
+    /// Whether tokens would be encrypted.
+    fn hides_tokens(&self) -> bool {
+        false
+    }
+
     /// Whether another protocol follows from here on.
     fn is_over(&self) -> bool {
         false

@@ -110,6 +110,9 @@ impl Stream {
         let unwanted = self.held.is_empty() && self.skip >= gap.length;
         if !unwanted {
             self.flush(context);
+        }
+        let hides_tokens = context.protocol.as_ref().is_some_and(|it| it.hides_tokens());
+        if !unwanted && !hides_tokens {
             let kind = LossKind::Missing { bytes: gap.length, cause: gap.cause };
             let loss = Loss { direction: self.direction, kind, origin: gap.origin };
             context.listener.report(Report::Loss(loss));

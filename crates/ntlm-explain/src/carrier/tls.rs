@@ -41,6 +41,10 @@ impl Protocol for Tls {
 
     fn message(&mut self, _: &Message<'_>, _: &mut Out<'_>) {}
 
+    fn hides_tokens(&self) -> bool {
+        true
+    }
+
     fn resume(&self, _: Direction, bytes: &[u8]) -> Option<usize> {
         is_record(bytes).then_some(0)
     }

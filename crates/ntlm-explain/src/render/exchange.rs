@@ -4,7 +4,9 @@ use super::ladder::whole_ladder;
 use super::overview::style;
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, padded, printable, shortened};
 use super::view::{self, Tone};
+use crate::capture_findings::CaptureFinding;
 use crate::explained::Explained;
+use crate::finding::{FindingCode, Severity};
 use std::fmt::Write;
 
 /// Everything about one exchange.
@@ -48,12 +50,7 @@ fn heading(out: &mut String, explained: &Explained, layout: Layout) {
     layout.flow(out, "", &[(HEADING, view::account(explained)), (PLAIN, workstation)]);
     layout.wrap(out, "", "", PLAIN, &view::settled(explained));
     let when = view::day_and_time(explained).map(|(day, time)| format!("{day} {time} UTC"));
-    let frames: Vec<String> = explained.frames.iter().map(u64::to_string).collect();
-    let frames = match frames.as_slice() {
-        [] => String::new(),
-        [one] => format!("frame {one}"),
-        many => format!("frames {}", many.join(", ")),
-    };
+    let frames = view::frames(explained).unwrap_or_default();
     let place = format!("{} {}", explained.carrier, view::ends(explained));
     let items = [place.trim_end().to_owned(), when.unwrap_or_default(), frames];
     layout.flow(out, "", &items.map(|item| (FAINT, item)));
@@ -129,19 +126,37 @@ fn list(out: &mut String, explained: &Explained, layout: Layout) {
         let _ = writeln!(out, "  none");
     }
     for finding in &explained.findings {
-        let (tone, mark, word) = view::tone_of(finding.severity);
         let place = finding.at.as_ref().map(|at| format!(" ({} offset {})", at.message, at.offset));
         let text = format!("{}{}", finding.message, place.unwrap_or_default());
-        let (indent, colour) = (" ".repeat(12), style(tone));
-        let _ = write!(out, "  {colour}{mark} {word:<7}{colour:#} ");
-        layout.wrap(out, "", &indent, colour, &text);
-        layout.wrap(
-            out,
-            &indent,
-            &format!("{indent}  "),
-            PLAIN,
-            &format!("→ {}", finding.code.advice()),
-        );
-        layout.wrap(out, &indent, &indent, FAINT, &format!("[{}]", finding.code.code()));
+        one_finding(out, finding.severity, finding.code, &text, layout);
     }
+}
+
+/// What there is to say of a capture as a whole; nothing if there is nothing.
+#[must_use]
+pub fn capture_findings(findings: &[CaptureFinding], layout: Layout) -> String {
+    let mut out = String::new();
+    if !findings.is_empty() {
+        section(&mut out, "The capture", "what is missing or damaged in it", layout);
+    }
+    for finding in findings {
+        one_finding(&mut out, finding.severity, finding.code, &finding.message, layout);
+    }
+    out
+}
+
+fn one_finding(
+    out: &mut String,
+    severity: Severity,
+    code: FindingCode,
+    text: &str,
+    layout: Layout,
+) {
+    let (tone, mark, word) = view::tone_of(severity);
+    let (indent, colour) = (" ".repeat(12), style(tone));
+    let _ = write!(out, "  {colour}{mark} {word:<7}{colour:#} ");
+    layout.wrap(out, "", &indent, colour, text);
+    let advice = format!("→ {}", code.advice());
+    layout.wrap(out, &indent, &format!("{indent}  "), PLAIN, &advice);
+    layout.wrap(out, &indent, &indent, FAINT, &format!("[{}]", code.code()));
 }

@@ -7,7 +7,9 @@ use super::overview::{Row, summary};
 use super::style::escaped;
 use super::svg::{STYLE as LADDER_STYLE, inline_svg};
 use super::view::{self, Tone};
+use crate::capture_findings::CaptureFinding;
 use crate::explained::Explained;
+use crate::finding::{FindingCode, Severity};
 use crate::ladder::{Rung, RungInput, RungValue};
 use std::fmt::Write;
 
@@ -142,11 +144,7 @@ pub fn html_end() -> String {
 
 fn heading(out: &mut String, number: usize, explained: &Explained) {
     let when = view::day_and_time(explained).map(|(day, time)| format!("{day} {time} UTC"));
-    let frames: Vec<String> = explained.frames.iter().map(u64::to_string).collect();
-    let frames = match frames.as_slice() {
-        [] => String::new(),
-        many => format!("frames {}", many.join(", ")),
-    };
+    let frames = view::frames(explained).unwrap_or_default();
     let ends = format!("{} {}", explained.carrier, view::ends(explained));
     let place: Vec<String> = [ends, when.unwrap_or_default(), frames]
         .into_iter()
@@ -180,20 +178,38 @@ fn findings(out: &mut String, explained: &Explained) {
     }
     out.push_str("<ul class=\"findings\">\n");
     for finding in &explained.findings {
-        let (tone, mark, word) = view::tone_of(finding.severity);
         let place = finding.at.as_ref().map(|at| format!(" ({} offset {})", at.message, at.offset));
-        let _ = writeln!(
-            out,
-            "<li class=\"{}\"><b>{mark} {word}</b> {}{}<br><span class=\"advice\">→ {}</span> \
-             <code>{}</code></li>",
-            tone.class(),
-            escaped(&finding.message),
-            escaped(&place.unwrap_or_default()),
-            escaped(finding.code.advice()),
-            finding.code.code(),
-        );
+        let text = format!("{}{}", finding.message, place.unwrap_or_default());
+        one_finding(out, finding.severity, finding.code, &text);
     }
     out.push_str("</ul>\n");
+}
+
+/// What there is to say of a capture as a whole; nothing if there is nothing.
+#[must_use]
+pub fn html_capture_findings(findings: &[CaptureFinding]) -> String {
+    if findings.is_empty() {
+        return String::new();
+    }
+    let mut out = "<h3>The capture</h3>\n<ul class=\"findings\">\n".to_owned();
+    for finding in findings {
+        one_finding(&mut out, finding.severity, finding.code, &finding.message);
+    }
+    out.push_str("</ul>\n");
+    out
+}
+
+fn one_finding(out: &mut String, severity: Severity, code: FindingCode, text: &str) {
+    let (tone, mark, word) = view::tone_of(severity);
+    let _ = writeln!(
+        out,
+        "<li class=\"{}\"><b>{mark} {word}</b> {}<br><span class=\"advice\">→ {}</span> \
+         <code>{}</code></li>",
+        tone.class(),
+        escaped(text),
+        escaped(code.advice()),
+        code.code(),
+    );
 }
 
 /// The ladder as text, to be searched and copied.

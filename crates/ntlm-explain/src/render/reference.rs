@@ -193,8 +193,8 @@ pub fn findings_markdown() -> String {
 const FINDINGS_HEAD: &str = "\
 # Findings
 
-What `ntlm explain` may say about an exchange, by its code. Codes are stable: they may be added to,
-never change their meaning. This page is generated (`ntlm explain --list-findings`).
+What `ntlm explain` may say about an exchange or a capture, by its code. Codes are stable: they may be
+added to, never change their meaning. This page is generated (`ntlm explain --list-findings`).
 ";
 
 const HEAD: &str = "\

@@ -112,6 +112,23 @@ pub(super) fn settled(explained: &Explained) -> String {
     words.join(", ")
 }
 
+/// The frames of an exchange; with several files also by file. `None` where there are none.
+pub(super) fn frames(explained: &Explained) -> Option<String> {
+    let numbers = |frames: &[u64]| {
+        let frames: Vec<String> = frames.iter().map(u64::to_string).collect();
+        frames.join(", ")
+    };
+    let all = match explained.frames.as_slice() {
+        [] => return None,
+        [one] => format!("frame {one}"),
+        several => format!("frames {}", numbers(several)),
+    };
+    let files = explained.files.iter();
+    let files: Vec<String> =
+        files.map(|file| format!("{} {}", file.file, numbers(&file.frames))).collect();
+    Some(if files.is_empty() { all } else { format!("{all} ({})", files.join("; ")) })
+}
+
 /// `2026-11-22T13:01:40.222Z` as day and time.
 pub(super) fn day_and_time(explained: &Explained) -> Option<(&str, &str)> {
     explained.time.as_deref()?.trim_end_matches('Z').split_once('T')
