@@ -1,5 +1,6 @@
 //! The contestants: whatever is measured, each does through the same functions.
 
+pub mod clock;
 mod ours;
 mod theirs;
 

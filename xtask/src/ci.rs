@@ -79,7 +79,7 @@ fn timed(step: &Step) -> Result<Duration, String> {
 
 fn fmt() -> Outcome {
     execute(&mut cargo("fmt --all --check"), SHORT)?;
-    for outside in ["fuzz", "testing/no-std-link", "bench"] {
+    for outside in ["fuzz", "testing/no-std-link", "bench", "bench/packets"] {
         let manifest = format!("{outside}/Cargo.toml");
         if crate::workspace::root().join(&manifest).exists() {
             execute(&mut cargo(&format!("fmt --manifest-path {manifest} --check")), SHORT)?;

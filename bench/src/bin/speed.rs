@@ -1,9 +1,10 @@
 //! How long each contestant takes, in one process and in turn within each round.
 
 use ntlm::message::{AuthenticateMessage, ChallengeMessage, Message, NegotiateMessage};
+use ntlm_bench::clock::{figure, ratio, repeat, rounds, timed};
 use ntlm_bench::{Contestant, Ours, Sspi, Waiting};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often everything is measured, unless `--rounds` says otherwise.
 const ROUNDS: usize = 51;
@@ -26,7 +27,7 @@ const SIZES: [(usize, &str); 5] = [
 ];
 
 fn main() {
-    let rounds = rounds();
+    let rounds = rounds(ROUNDS);
     println!("{rounds} rounds, the contestants in turn within each. A figure is the median of the");
     println!(
         "rounds; in brackets, how far off in time the fastest and the slowest were. The ratio"
@@ -53,18 +54,6 @@ const NOTES: &str = "
     the AV_PAIRs that came back beside the MIC, and its AUTHENTICATE is longer.
 (c) sspi copies the message, once to sign and several times to seal; ntlm works in place.
 ";
-
-fn rounds() -> usize {
-    let mut words = std::env::args().skip(1);
-    match (words.next().as_deref(), words.next().and_then(|number| number.parse().ok())) {
-        (None, _) => ROUNDS,
-        (Some("--rounds"), Some(rounds)) if rounds > 0 => rounds,
-        _ => {
-            eprintln!("usage: cargo xtask bench [--rounds N]");
-            std::process::exit(2);
-        }
-    }
-}
 
 fn lengths<C: Contestant>() {
     let Waiting { negotiate, challenge, authenticate, .. } = Waiting::<C>::new();
@@ -191,8 +180,8 @@ fn decoding(rounds: usize) {
         }),
     ];
     for (what, decode) in decode {
-        let times = (0..rounds).map(|_| timed(|| repeat(TIMES, decode))).collect();
-        println!("| {what} | {} | no such function | |", figure(times, TIMES, None));
+        let times: Vec<Duration> = (0..rounds).map(|_| timed(|| repeat(TIMES, decode))).collect();
+        println!("| {what} | {} | no such function | |", figure(&times, TIMES, None));
     }
 }
 
@@ -210,40 +199,7 @@ fn compare(
 }
 
 fn print_row(what: &str, count: u32, size: Option<usize>, [ours, theirs]: [Vec<Duration>; 2]) {
-    let ratios = ours.iter().zip(&theirs).map(|(a, b)| b.as_secs_f64() / a.as_secs_f64());
-    let ratio = median(ratios.collect());
-    let (ours, theirs) = (figure(ours, count, size), figure(theirs, count, size));
+    let ratio = ratio(&ours, &theirs);
+    let (ours, theirs) = (figure(&ours, count, size), figure(&theirs, count, size));
     println!("| {what} | {ours} | {theirs} | {ratio:.2} |");
-}
-
-/// The median with the extremes: time for one, or from 1 KiB on throughput.
-fn figure(times: Vec<Duration>, count: u32, size: Option<usize>) -> String {
-    let each: Vec<f64> = times.iter().map(|time| time.as_secs_f64() / f64::from(count)).collect();
-    let middle = median(each.clone());
-    let off = |time: f64| (time / middle - 1.0) * 100.0;
-    let least = off(each.iter().copied().fold(f64::INFINITY, f64::min));
-    let most = off(each.iter().copied().fold(0.0, f64::max));
-    let value = match size {
-        Some(size) if size >= 1024 => format!("{:.0} MB/s", size as f64 / middle / 1e6),
-        _ if middle < 1e-6 => format!("{:.0} ns", middle * 1e9),
-        _ => format!("{:.2} us", middle * 1e6),
-    };
-    format!("{value} ({least:+.0}/{most:+.0}%)")
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn timed(run: impl FnOnce()) -> Duration {
-    let began = Instant::now();
-    run();
-    began.elapsed()
-}
-
-fn repeat<T>(times: u32, mut run: impl FnMut() -> T) {
-    for _ in 0..times {
-        black_box(run());
-    }
 }

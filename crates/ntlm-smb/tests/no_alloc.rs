@@ -9,9 +9,10 @@
 use allocation_counter::measure;
 use ntlm_smb::keys::{CipherKey, MacKey, PreauthIntegrityHash, SigningKey};
 use ntlm_smb::smb2::{
-    Command, Compound, ErrorResponse, Header, NegotiateRequest, NegotiateResponse,
-    SessionSetupRequest, SessionSetupResponse, TransformHeader, TreeConnectRequest,
-    TreeConnectResponse,
+    Command, Compound, CreateRequest, CreateResponse, ErrorResponse, Header, IoctlRequest,
+    IoctlResponse, NegotiateRequest, NegotiateResponse, QueryInfoRequest, QueryInfoResponse,
+    ReadRequest, ReadResponse, SessionSetupRequest, SessionSetupResponse, TransformHeader,
+    TreeConnectRequest, TreeConnectResponse, WriteRequest, WriteResponse,
 };
 use ntlm_smb::{Cipher, Nonces, PacketCipher, Signer, SigningAlgorithm, smb1};
 use serde_json::Value;
@@ -125,6 +126,23 @@ fn reading_does_not_allocate() {
                 TreeConnectResponse::decode(packet).is_ok(),
                 ErrorResponse::decode(packet).is_ok(),
                 TransformHeader::decode(packet).is_ok(),
+                CreateRequest::decode(packet).is_ok(),
+                CreateResponse::decode(packet).is_ok(),
+                ReadRequest::decode(packet).is_ok(),
+                ReadResponse::decode(packet).is_ok(),
+                WriteRequest::decode(packet).is_ok(),
+                WriteResponse::decode(packet).is_ok(),
+                IoctlRequest::decode(packet).is_ok(),
+                IoctlResponse::decode(packet).is_ok(),
+                QueryInfoRequest::decode(packet).is_ok(),
+                QueryInfoResponse::decode(packet).is_ok(),
+                smb1::TreeConnectRequest::decode(packet).is_ok(),
+                smb1::TreeConnectResponse::decode(packet).is_ok(),
+                smb1::NtCreateRequest::decode(packet).is_ok(),
+                smb1::ReadResponse::decode(packet).is_ok(),
+                smb1::WriteRequest::decode(packet).is_ok(),
+                smb1::TransactionRequest::decode(packet).is_ok(),
+                smb1::TransactionResponse::decode(packet).is_ok(),
                 smb1::NegotiateRequest::decode(packet).is_ok_and(|it| it.dialects().count() > 0),
                 smb1::NegotiateResponse::decode(packet).is_ok(),
                 smb1::SessionSetupRequest::decode(packet).is_ok(),

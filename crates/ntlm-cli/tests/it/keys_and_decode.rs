@@ -230,6 +230,47 @@ fn the_readme_shows_what_is_printed() {
     }
 }
 
+/// What README says of the two things called extended, in three recordings.
+#[test]
+fn the_two_things_called_extended_are_as_the_readme_says() {
+    let readme = std::fs::read_to_string(crate::common::root().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("## Two things called extended").unwrap();
+    let shown = section.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut files = Vec::new();
+    for line in shown.lines() {
+        let (name, lines) = line.split_once(' ').unwrap();
+        let file = capture(name);
+        let ran = run(&["explain", &file, "--secrets", &accounts()]);
+        let (of_ntlm, of_smb) = lines.trim().split_at(lines.trim().find("SMB ").unwrap());
+        for line in [of_ntlm.trim(), of_smb.trim()] {
+            assert!(
+                ran.out.lines().any(|printed| printed.trim().starts_with(line)),
+                "{name}: {line}"
+            );
+        }
+        files.push(std::fs::read(file).unwrap());
+    }
+    let [with_both, without_ess, without_both] = &files[..] else { panic!("three recordings") };
+    let challenge = |file: &[u8]| bytes_behind(file, b"NTLMSSP\0\x02", 20);
+    // A successful response to NEGOTIATE.
+    let negotiate = |file: &[u8]| bytes_behind(file, b"\xffSMB\x72\0\0\0\0\x88", 52);
+    for (bytes, word) in [
+        (challenge(with_both), "with"),
+        (challenge(without_ess), "without"),
+        (negotiate(without_ess), "with"),
+        (negotiate(without_both), "without"),
+    ] {
+        assert!(section.contains(&format!("`{bytes}` {word}")), "{bytes} {word}");
+    }
+}
+
+/// Four bytes at an offset from where `start` is first found, in hex.
+fn bytes_behind(file: &[u8], start: &[u8], offset: usize) -> String {
+    let at = file.windows(start.len()).position(|window| window == start).unwrap() + offset;
+    let hex: Vec<String> = file[at..at + 4].iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.join(" ")
+}
+
 fn run_in_shell(line: &str, folder: &Folder) {
     shell(line, std::path::Path::new(&folder.path("")));
 }
