@@ -173,6 +173,17 @@ impl Client {
         }
     }
 
+    /// Every key of NTLM, where [`ClientConfig::keep_keys`] says so; they are given away once.
+    pub fn take_ntlm_steps(&mut self) -> Vec<ntlm::keys::Step> {
+        match &mut self.protocol {
+            ProtocolState::Smb1(smb1) => smb1.connection.take_ntlm_steps(),
+            ProtocolState::Smb2(smb2) => {
+                let session = smb2.session.as_mut();
+                session.map(|session| session.take_ntlm_steps()).unwrap_or_default()
+            }
+        }
+    }
+
     /// Every key of SMB, with the rule that chose it; none before the logon.
     #[must_use]
     pub fn smb_steps(&self) -> Vec<Step> {
