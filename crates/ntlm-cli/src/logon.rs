@@ -177,7 +177,7 @@ fn options(args: &LogonArgs, url: &Url, record: &Record) -> Result<Options, Fail
     let netbios = args.netbios || url.port == 139;
     let transport = if netbios { Transport::NetBios } else { Transport::DirectTcp };
     let record = args.write_capture.as_ref().map(|_| record.clone());
-    Ok(Options { client, transport, limits, record })
+    Ok(Options { client, transport, client_guid: None, limits, record })
 }
 
 fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {
