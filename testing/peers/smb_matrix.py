@@ -31,6 +31,7 @@ SERVERS = {
     "plain": {"server_signing": "auto"},
     "signing": {"server_signing": "mandatory"},
     "encrypting": {"server_smb_encrypt": "required", "server_min_protocol": "SMB3_00"},
+    "old": {"server_max_protocol": "SMB2_02"},
     "strict": {"ntlm_auth": "ntlmv2-only", "raw_NTLMv2_auth": "no", "lanman_auth": "no"},
 }
 
@@ -98,6 +99,11 @@ def dialects():
     yield Row("dialect", "2.1 to 3.0.2 by an SMB1 negotiate",
               ("--dialect", "2.1", "3.0.2", "--multi-protocol"), dialect="3.0.2",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
+    yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate, a server of 2.0.2",
+              ("--dialect", "1", "3.1.1"), server="old", dialect="2.0.2",
+              proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
+    yield Row("dialect", "2.0.2 to 3.1.1, a server of 2.0.2", server="old", dialect="2.0.2",
+              proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.0.2 to 3.0", ("--dialect", "2.0.2", "3.0"), dialect="3.0",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
     for dialect in ("1", "3.1.1"):
