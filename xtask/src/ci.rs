@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::process::{LONG, SHORT, cargo, run as execute};
-use crate::{Outcome, deps, docs, fuzz, no_std, peers, tools};
+use crate::{Outcome, deps, docs, fuzz, no_std, peers, smb, tools};
 
 struct Step {
     name: &'static str,
@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
         says: "other people's clients and servers understand us",
         run: peers::all_required,
     },
+    Step { name: "smb", says: "a real smbd takes our client's logons", run: smb::all },
     Step { name: "fuzz", says: "each decoder survives replay and a short fuzz", run: fuzz::smoke },
 ];
 

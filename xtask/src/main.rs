@@ -9,6 +9,7 @@ mod no_std;
 mod peers;
 mod process;
 mod seeds;
+mod smb;
 mod tools;
 mod workspace;
 
@@ -25,6 +26,7 @@ Developer commands of this workspace
   cargo xtask ci --list             the steps
   cargo xtask setup                 installs what the steps need (peers, cargo-deny)
   cargo xtask peers [OPTION..]      our client and server against other people's, see testing/peers
+  cargo xtask smb [OPTION..]        our SMB client against a real smbd, see testing/peers
   cargo xtask fuzz [TARGET..]       fuzzes until it finds something or is stopped
       --seconds N                   .. or for so long, each target
       --smoke                       replays what is known, then 10 seconds each target
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(rest),
         "setup" => tools::setup(),
         "peers" => peers::run(rest),
+        "smb" => smb::run(rest),
         "fuzz" => fuzz::run(rest),
         "docs" => docs::run(rest),
         "bench" => bench::run(rest),

@@ -8,7 +8,7 @@ use crate::workspace::{root, target_dir};
 
 /// Where the peers are, as testing/peers/setup says.
 pub(crate) struct Peers {
-    python: PathBuf,
+    pub(crate) python: PathBuf,
     names: String,
 }
 

@@ -41,10 +41,12 @@ Examples:
       one message, field by field
   ntlm keys --table
       every key of NTLM, and the rule that chooses how it is computed
+  ntlm logon smb://alice@server/share --show-keys
+      a real logon: what was negotiated, what was proved, and every key that came of it
 
 Exit codes:
   0  nothing that could be checked is wrong
-  1  a response, MIC or binding is invalid (with --strict: or unchecked)
+  1  a response, MIC or binding is invalid (with --strict: or unchecked); a logon was refused
   2  usage, unreadable or damaged input, no NTLM where a token was given";
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Decode(DecodeArgs),
     /// Find the NTLM exchanges in captures and explain each: every key, every verdict
     Explain(Box<ExplainArgs>),
+    /// Log on to a server and show what was negotiated and proved
+    Logon(Box<LogonArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -423,3 +427,132 @@ pub(crate) enum WithVerdict {
     /// There is no response
     Absent,
 }
+
+#[derive(Debug, ClapArgs)]
+#[command(before_help = LOGON_FIRST, after_help = LOGON_LAST)]
+pub(crate) struct LogonArgs {
+    /// smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// File of accounts to find the user's secret in. May be given several times
+    ///
+    /// Without it the password is read from the environment variable NTLM_PASSWORD, or asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Vec<PathBuf>,
+    /// Password. Everyone on this machine can see it while the program runs
+    #[arg(long, value_name = "PASSWORD", conflicts_with = "secrets")]
+    pub(crate) password_visible_to_others: Option<String>,
+    /// NT hash in hex. Everyone on this machine can see it while the program runs
+    #[arg(
+        long,
+        value_name = "HEX",
+        conflicts_with_all = ["secrets", "password_visible_to_others"]
+    )]
+    pub(crate) nt_hash_visible_to_others: Option<String>,
+    /// Code page of the LM hash
+    #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
+    pub(crate) code_page: Page,
+    /// Only this dialect; two for a range. By default 2.0.2 to 3.1.1
+    #[arg(long, value_name = "DIALECT", value_enum, num_args = 1..=2, help_heading = "What to ask for")]
+    pub(crate) dialect: Vec<SmbDialect>,
+    /// Insist on signatures, and say so. Where there is a key, messages are signed anyhow
+    #[arg(long, help_heading = "What to ask for")]
+    pub(crate) sign: bool,
+    /// Insist on encryption
+    #[arg(long, help_heading = "What to ask for")]
+    pub(crate) encrypt: bool,
+    /// Offer only this way of signing under 3.1.1. May be given several times
+    #[arg(long, value_name = "ALGORITHM", value_enum, help_heading = "What to ask for")]
+    pub(crate) signing_algorithm: Vec<Signing>,
+    /// Offer only this cipher. May be given several times
+    #[arg(long, value_name = "CIPHER", value_enum, help_heading = "What to ask for")]
+    pub(crate) cipher: Vec<SmbCipher>,
+    /// Begin with an SMB1 NEGOTIATE that offers SMB 2
+    #[arg(long, help_heading = "What to ask for")]
+    pub(crate) multi_protocol: bool,
+    /// Ask for a NetBIOS session first, as on port 139
+    #[arg(long, help_heading = "What to ask for")]
+    pub(crate) netbios: bool,
+    /// LM compatibility level below 3: NTLMv1, and at 0 and 1 LM as well. Whoever listens can find
+    /// the password
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=2), help_heading = "Weak")]
+    pub(crate) insecure_level: Option<u8>,
+    /// Let the server make the account a guest: nothing is signed then
+    #[arg(long, help_heading = "Weak")]
+    pub(crate) insecure_allow_guest: bool,
+    /// SMB1 without extended security: bare responses, no MIC, no target name, no key exchange
+    #[arg(long, help_heading = "Weak")]
+    pub(crate) insecure_bare_session_setup: bool,
+    /// Show every key, from the password down to those of SMB
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_keys: bool,
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Write what was sent and received as a capture, for `ntlm explain` and Wireshark
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) write_capture: Option<PathBuf>,
+    /// How long to wait for the server's answers, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3600), help_heading = "Output")]
+    pub(crate) timeout: u16,
+}
+
+/// Dialects by the names that people use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum SmbDialect {
+    /// SMB1 (NT LM 0.12)
+    #[value(name = "1")]
+    Smb1,
+    #[value(name = "2.0.2")]
+    Smb202,
+    #[value(name = "2.1")]
+    Smb210,
+    #[value(name = "3.0")]
+    Smb300,
+    #[value(name = "3.0.2")]
+    Smb302,
+    #[value(name = "3.1.1")]
+    Smb311,
+}
+
+/// How messages are signed under 3.1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signing {
+    HmacSha256,
+    AesCmac,
+    AesGmac,
+}
+
+/// How messages are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SmbCipher {
+    #[value(name = "aes-128-ccm")]
+    Aes128Ccm,
+    #[value(name = "aes-128-gcm")]
+    Aes128Gcm,
+    #[value(name = "aes-256-ccm")]
+    Aes256Ccm,
+    #[value(name = "aes-256-gcm")]
+    Aes256Gcm,
+}
+
+const LOGON_FIRST: &str = "\
+Logs on to an SMB server as a client: negotiates, proves the account, uses the share, asks for an
+echo, logs off. Shows what was negotiated and what each end proved to the other.";
+
+const LOGON_LAST: &str = "\
+Examples:
+  ntlm logon smb://alice@server/data
+      asks for the password; the newest dialect that both have
+  NTLM_PASSWORD=Wonderland-42 ntlm logon 'smb://CORP;alice@server/IPC$' --encrypt --show-keys
+      insists on encryption, and shows which key does what
+  ntlm logon smb://alice@server/data --secrets accounts.toml --write-capture logon.pcapng
+  ntlm explain logon.pcapng --secrets accounts.toml
+      the same logon seen from outside
+  ntlm logon smb://alice@server/data --dialect 2.1 3.0.2 --json
+      a range of dialects; an object for programs
+
+Exit codes:
+  0  logged on, and all that was demanded came about
+  1  refused, or what the server did is not allowed
+  2  usage, no such server, no secret";

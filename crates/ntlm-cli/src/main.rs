@@ -1,4 +1,4 @@
-//! The program `ntlm`: keys, decode, explain.
+//! The program `ntlm`: keys, decode, explain, logon.
 
 mod args;
 mod decode;
@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod input;
 mod keys;
+mod logon;
 mod manual;
 mod report;
 mod screen;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Logon(args) => logon::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { folder } => manual::man_pages(&folder),
     };

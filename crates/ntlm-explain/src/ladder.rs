@@ -154,6 +154,17 @@ impl Ladder {
         Self { rungs, is_redacted: false }
     }
 
+    /// The keys of a live session: those of NTLM, and those of SMB behind them.
+    #[must_use]
+    pub fn of_session(
+        ntlm: impl IntoIterator<Item = Step>,
+        smb: impl IntoIterator<Item = smb::Step>,
+    ) -> Self {
+        let ntlm = ntlm.into_iter().map(|step| Rung::new(step, None));
+        let rungs = ntlm.chain(smb.into_iter().map(|step| Rung::of_smb(step, &[]))).collect();
+        Self { rungs, is_redacted: false }
+    }
+
     /// The keys of SMB of which nothing is known, for one reason.
     #[must_use]
     pub fn of_smb_unknown(keys: &[smb::KeyName], why: &str) -> Self {

@@ -23,6 +23,8 @@ pub struct Options {
     pub client: ClientConfig,
     /// Direct TCP, or a NetBIOS session first.
     pub transport: Transport,
+    /// ClientGuid, by which a server knows which connections may share a session; drawn if `None`.
+    pub client_guid: Option<[u8; 16]>,
     /// What a connection may cost.
     pub limits: Limits,
     /// Where what is sent and received is kept, if anywhere.
@@ -34,6 +36,7 @@ impl Default for Options {
         Self {
             client: ClientConfig::default(),
             transport: Transport::DirectTcp,
+            client_guid: None,
             limits: Limits::default(),
             record: None,
         }
@@ -90,6 +93,7 @@ pub struct Client {
     wire: Option<Wire>,
     protocol: ProtocolState,
     require_signing: bool,
+    client_guid: [u8; 16],
 }
 
 #[derive(Debug)]
@@ -131,12 +135,12 @@ impl Client {
     ///
     /// There is no server, or none that has what is insisted on.
     pub async fn connect(address: SocketAddr, options: Options) -> Result<Self, Error> {
-        let Options { client, transport, limits, record } = options;
+        let Options { client, transport, client_guid, limits, record } = options;
         let require_signing = client.require_signing;
         let mut wire = Wire::connect(address, transport, limits, record).await?;
         let io = |error| Error::Io("random bytes", error);
-        let random =
-            NegotiateRandom { client_guid: random().map_err(io)?, salt: random().map_err(io)? };
+        let client_guid = client_guid.map_or_else(random, Ok).map_err(io)?;
+        let random = NegotiateRandom { client_guid, salt: random().map_err(io)? };
         let (mut message, mut negotiating) = Negotiating::start(client, random)?;
         let protocol = loop {
             let deadline = wire.deadline();
@@ -152,7 +156,7 @@ impl Client {
                 }
             }
         };
-        Ok(Self { wire: Some(wire), protocol, require_signing })
+        Ok(Self { wire: Some(wire), protocol, require_signing, client_guid })
     }
 
     /// What was negotiated.
@@ -164,12 +168,29 @@ impl Client {
         }
     }
 
+    /// ClientGuid, for [`Options::client_guid`] of a connection that is to share the session.
+    #[must_use]
+    pub const fn client_guid(&self) -> [u8; 16] {
+        self.client_guid
+    }
+
     /// How the logon went; `None` before it.
     #[must_use]
     pub fn logon(&self) -> Option<&Logon> {
         match &self.protocol {
             ProtocolState::Smb1(smb1) => smb1.connection.session().map(|(logon, _)| logon),
             ProtocolState::Smb2(smb2) => smb2.session.as_ref().map(|session| session.logon()),
+        }
+    }
+
+    /// Every key of NTLM, where [`ClientConfig::keep_keys`] says so; they are given away once.
+    pub fn take_ntlm_steps(&mut self) -> Vec<ntlm::keys::Step> {
+        match &mut self.protocol {
+            ProtocolState::Smb1(smb1) => smb1.connection.take_ntlm_steps(),
+            ProtocolState::Smb2(smb2) => {
+                let session = smb2.session.as_mut();
+                session.map(|session| session.take_ntlm_steps()).unwrap_or_default()
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 /// The random bytes of NEGOTIATE, from the operating system's generator.
 #[derive(Clone, Copy, Debug)]
 pub struct NegotiateRandom {
-    /// ClientGuid: which client this is.
+    /// ClientGuid: which client this is. Connections that share a session have the same.
     pub client_guid: [u8; 16],
     /// Salt of the preauthentication hash.
     pub salt: [u8; 32],
@@ -162,6 +162,7 @@ fn smb2_request(
     let speaks_smb3 = dialects.iter().any(|dialect| *dialect >= Dialect::Smb300);
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::ENCRYPTION, speaks_smb3 && !config.ciphers.is_empty());
+    capabilities.set(Capabilities::MULTI_CHANNEL, speaks_smb3);
     let list = if dialects.contains(&Dialect::Smb311) {
         contexts(config, random)?
     } else {

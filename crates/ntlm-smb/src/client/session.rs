@@ -93,6 +93,12 @@ impl Session {
         &self.logon
     }
 
+    /// Takes [`Logon::steps`]: keys are given away once.
+    #[must_use]
+    pub fn take_ntlm_steps(&mut self) -> Vec<Step> {
+        core::mem::take(&mut self.logon.steps)
+    }
+
     /// Every key, with the rule that chose it.
     #[must_use]
     pub const fn keys(&self) -> &SmbKeySchedule {

@@ -199,6 +199,13 @@ impl Smb1Connection {
         self.session.as_ref().map(|session| (&session.logon, &session.keys))
     }
 
+    /// Takes [`Logon::steps`]: keys are given away once.
+    #[must_use]
+    pub fn take_ntlm_steps(&mut self) -> Vec<ntlm::keys::Step> {
+        let session = self.session.as_mut();
+        session.map(|session| core::mem::take(&mut session.logon.steps)).unwrap_or_default()
+    }
+
     /// Whether messages are signed.
     #[must_use]
     pub const fn is_signed(&self) -> bool {

@@ -1,0 +1,321 @@
+//! What a logon came to, as text and as JSON.
+
+use super::advice::advice;
+use super::url::Url;
+use crate::args::LogonArgs;
+use crate::failure::Failure;
+use anstyle::{AnsiColor, Style};
+use ntlm_explain::{Ladder, render};
+use ntlm_net::smb::{Client, Error, Negotiated, Tree};
+use ntlm_smb::Identity;
+use ntlm_smb::client::{ClientError, Logon};
+use ntlm_smb::smb1;
+use ntlm_smb::smb2::SecurityMode;
+use ntlm_spnego::MechListMic;
+use render::Layout;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// How wide a line of advice may be.
+const WIDTH: usize = 92;
+
+/// What a logon came to, as far as it went.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    account: Option<String>,
+    host: String,
+    share: String,
+    show_keys: bool,
+    pub(super) address: Option<SocketAddr>,
+    negotiated: Vec<Fact>,
+    logon: Vec<Fact>,
+    proved: Vec<Proof>,
+    relaxed: Vec<&'static str>,
+    keys: Option<Ladder>,
+    failure: Option<Failed>,
+}
+
+#[derive(Debug)]
+struct Fact {
+    name: &'static str,
+    json_name: &'static str,
+    value: Value,
+    text: String,
+}
+
+/// Something that is proved, or is not.
+#[derive(Debug)]
+struct Proof {
+    json_name: &'static str,
+    holds: bool,
+    text: &'static str,
+}
+
+#[derive(Debug)]
+struct Failed {
+    step: &'static str,
+    error: String,
+    status: Option<String>,
+    advice: Option<&'static str>,
+}
+
+impl Report {
+    pub(super) fn new(url: &Url, args: &LogonArgs) -> Self {
+        Self {
+            account: url.name.as_ref().map(ToString::to_string),
+            host: url.host.clone(),
+            share: url.share.clone(),
+            show_keys: args.show_keys,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn is_good(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// What is known once NEGOTIATE is done.
+    pub(super) fn negotiated(&mut self, client: &Client) {
+        let mut facts = Vec::new();
+        let mut fact = |name, json_name, value: Value, text: String| {
+            facts.push(Fact { name, json_name, value, text });
+        };
+        match client.negotiated() {
+            Negotiated::Smb1(smb1) => {
+                fact("dialect", "dialect", "1".into(), "1 (NT LM 0.12)".to_owned());
+                let extended = smb1.extended_security;
+                let text = if extended { "yes" } else { "no: bare responses" };
+                let name = "extended security";
+                fact(name, "smb_extended_security", extended.into(), text.to_owned());
+                let mode = smb1.security_mode;
+                let required = mode.contains(smb1::SecurityMode::SECURITY_SIGNATURES_REQUIRED);
+                let enabled = mode.contains(smb1::SecurityMode::SECURITY_SIGNATURES_ENABLED);
+                let server = match (required, enabled) {
+                    (true, _) => "required",
+                    (false, true) => "enabled",
+                    (false, false) => "disabled",
+                };
+                fact("server's signing", "server_signing", server.into(), server.to_owned());
+            }
+            Negotiated::Smb2(smb2) => {
+                let dialect = smb2.dialect.name();
+                fact("dialect", "dialect", dialect.into(), dialect.to_owned());
+                let algorithm = smb2.signing_algorithm.name();
+                fact("signing", "signing_algorithm", algorithm.into(), algorithm.to_owned());
+                let cipher = smb2.cipher.map(ntlm_smb::Cipher::name);
+                let text = cipher.unwrap_or("none").to_owned();
+                fact("cipher", "cipher", cipher.into(), text);
+                let required = smb2.security_mode.contains(SecurityMode::SIGNING_REQUIRED);
+                let server = if required { "required" } else { "enabled" };
+                fact("server's signing", "server_signing", server.into(), server.to_owned());
+            }
+        }
+        self.negotiated = facts;
+    }
+
+    pub(super) fn logged_on(&mut self, client: &mut Client) {
+        let Some(logon) = client.logon() else { return };
+        let mut facts = Vec::new();
+        let mut fact = |name, json_name, value: Value, text: String| {
+            facts.push(Fact { name, json_name, value, text });
+        };
+        let (identity, text) = match logon.identity {
+            Identity::Account => ("account", "the account"),
+            Identity::Guest => ("guest", "guest: the server did not check the account"),
+            Identity::Anonymous => ("anonymous", "nobody"),
+        };
+        fact("as", "identity", identity.into(), text.to_owned());
+        let version = logon.version.name();
+        fact("version", "version", version.into(), version.to_owned());
+        let protection = match (client.is_encrypted(), client.is_signed()) {
+            (true, _) => ("encrypted", "encrypted"),
+            (false, true) => ("signed", "signed"),
+            (false, false) => ("none", "neither signed nor encrypted"),
+        };
+        fact("messages", "protection", protection.0.into(), protection.1.to_owned());
+        self.logon = facts;
+        self.proved = proofs(client, logon);
+        self.relaxed = logon.relaxed.iter().map(|relaxed| relaxed.text()).collect();
+        if self.show_keys {
+            let ntlm = client.take_ntlm_steps();
+            self.keys = Some(Ladder::of_session(ntlm, client.smb_steps()));
+        }
+    }
+
+    pub(super) fn share_is_used(&mut self, client: &Client, tree: &Tree) {
+        if let Some(confirmed) = client.negotiate_info_confirmed() {
+            self.proved.push(Proof {
+                json_name: "negotiate_info",
+                holds: confirmed,
+                text: if confirmed {
+                    "negotiation: the server confirms, signed, what it saw and said"
+                } else {
+                    "negotiation: the server is too old to confirm it"
+                },
+            });
+        }
+        let encrypts = tree.encrypts() || client.is_encrypted();
+        let text = if encrypts { format!("{}, encrypted", self.share) } else { self.share.clone() };
+        self.logon.push(Fact {
+            name: "share",
+            json_name: "share",
+            value: text.clone().into(),
+            text,
+        });
+    }
+
+    pub(super) fn echoed(&mut self) {
+        self.logon.push(Fact {
+            name: "echo",
+            json_name: "echo",
+            value: true.into(),
+            text: "answered".to_owned(),
+        });
+    }
+
+    pub(super) fn fail(&mut self, step: &'static str, error: &Error) {
+        let status = match error {
+            Error::Client(ClientError::Refused { status, .. }) => Some(status.to_string()),
+            _ => None,
+        };
+        let (error, advice) = (error.to_string(), advice(error));
+        self.failure = Some(Failed { step, error, status, advice });
+    }
+
+    pub(super) fn text(&self, layout: Layout) -> String {
+        let mut out = String::new();
+        let who = self.account.as_deref().unwrap_or("nobody");
+        let address = self.address.map(|address| format!(" ({address})")).unwrap_or_default();
+        let (mark, style, word) = match &self.failure {
+            None => ("✔", GOOD, "logged on"),
+            Some(_) if self.logon.is_empty() => ("✘", BAD, "not logged on"),
+            Some(_) => ("✘", BAD, "logged on, and then"),
+        };
+        // Names came from the command line; still, nothing that moves the cursor is printed.
+        let head = printable(&format!("{who} at {}{address}", self.host));
+        let _ = writeln!(out, "{style}{mark} {word}{style:#}  {head}");
+        section(&mut out, "Negotiated", &self.negotiated);
+        section(&mut out, "Session", &self.logon);
+        if !self.proved.is_empty() {
+            let _ = writeln!(out, "\nProved");
+            for proof in &self.proved {
+                let (style, mark) = if proof.holds { (GOOD, "✔") } else { (WARN, "·") };
+                let _ = writeln!(out, "  {style}{mark}{style:#} {}", proof.text);
+            }
+        }
+        if !self.relaxed.is_empty() {
+            let list = self.relaxed.join(", ");
+            let _ = writeln!(out, "\n{WARN}Weak{WARN:#}  {list}");
+        }
+        if let Some(keys) = &self.keys {
+            let _ = writeln!(out, "\nKeys");
+            out.push_str(&render::ladder(keys, layout));
+        }
+        if let Some(failure) = &self.failure {
+            let error = printable(&failure.error);
+            let _ = writeln!(out, "\n{BAD}{}{BAD:#}: {error}", failure.step);
+            for line in failure.advice.map(wrapped).unwrap_or_default() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+        out
+    }
+
+    pub(super) fn json(&self) -> Result<String, Failure> {
+        let object = |facts: &[Fact]| -> Map<String, Value> {
+            facts.iter().map(|fact| (fact.json_name.to_owned(), fact.value.clone())).collect()
+        };
+        let proved: Map<String, Value> = self
+            .proved
+            .iter()
+            .map(|proof| (proof.json_name.to_owned(), proof.holds.into()))
+            .collect();
+        let failure = self.failure.as_ref().map(|failure| {
+            json!({
+                "step": failure.step,
+                "error": failure.error,
+                "status": failure.status,
+                "advice": failure.advice,
+            })
+        });
+        let keys = self.keys.as_ref().map(serde_json::to_value).transpose();
+        let document = json!({
+            "schema": "ntlm-logon/1",
+            "account": self.account,
+            "host": self.host,
+            "address": self.address.map(|address| address.to_string()),
+            "result": if self.is_good() { "accepted" } else { "refused" },
+            "negotiated": object(&self.negotiated),
+            "session": object(&self.logon),
+            "proved": proved,
+            "relaxed": self.relaxed,
+            "keys": keys.map_err(|error| Failure::new(error.to_string()))?,
+            "failure": failure,
+        });
+        let text = serde_json::to_string_pretty(&document);
+        Ok(format!("{}\n", text.map_err(|error| Failure::new(error.to_string()))?))
+    }
+}
+
+fn proofs(client: &Client, logon: &Logon) -> Vec<Proof> {
+    let mut proofs = Vec::new();
+    let mut proof = |json_name, holds, text| proofs.push(Proof { json_name, holds, text });
+    let is_account = logon.identity == Identity::Account;
+    if is_account && client.is_signed() {
+        proof("server", true, "server: its answer to the logon is signed, so it has the key");
+    } else {
+        proof("server", false, "server: nothing shows that it is the one that was meant");
+    }
+    if logon.has_mic && is_account {
+        proof("mic", true, "NTLM messages: AUTHENTICATE carries a MIC, which the server checks");
+    }
+    if logon.mech_list_mic == MechListMic::Valid {
+        proof("mech_list_mic", true, "choice of NTLM: the mechListMICs of both ends hold");
+    }
+    if let Negotiated::Smb2(smb2) = client.negotiated()
+        && smb2.dialect == ntlm_smb::Dialect::Smb311
+        && is_account
+    {
+        proof(
+            "preauth_integrity",
+            true,
+            "negotiation: the keys depend on every packet of it, as both ends saw them",
+        );
+    }
+    proofs
+}
+
+fn section(out: &mut String, title: &str, facts: &[Fact]) {
+    if facts.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}");
+    for fact in facts {
+        let _ = writeln!(out, "  {FAINT}{:18}{FAINT:#} {}", fact.name, printable(&fact.text));
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

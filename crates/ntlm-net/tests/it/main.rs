@@ -1,0 +1,11 @@
+//! The client against servers that mean harm, and against a real one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; a panic is how a test fails"
+)]
+
+mod common;
+mod hostile;
+mod samba;

@@ -1,0 +1,25 @@
+//! Our SMB client against a real smbd: testing/peers/smb_matrix.py, and the tests that need one.
+
+use crate::process::{LONG, SHORT, cargo, program, run as execute};
+use crate::workspace::{root, target_dir};
+use crate::{Outcome, peers};
+
+const PAGE: &str = "docs/interop.md";
+
+/// Every row, the page that shows them, and every test.
+pub(crate) fn all() -> Outcome {
+    run(&["--check".to_owned(), PAGE.to_owned()])
+}
+
+/// The same with other options for the matrix.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let python = peers::install()?.python;
+    execute(program("smbd").arg("-V"), SHORT)?;
+    execute(&mut cargo("build --package ntlm-cli"), LONG)?;
+    let mut matrix = program(&python);
+    matrix.arg(root().join("testing/peers/smb_matrix.py"));
+    matrix.arg("--ntlm").arg(target_dir().join("debug/ntlm"));
+    execute(matrix.args(arguments).current_dir(root()), LONG)?;
+    let mut tests = cargo("test --package ntlm-net --test it -- --ignored --test-threads=1");
+    execute(tests.env("PEERS_PYTHON", python), LONG)
+}
