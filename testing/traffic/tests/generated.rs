@@ -66,6 +66,10 @@ fn explained(file: &[u8], summary: &Summary) -> Vec<Explained> {
     let mut capture = Capture::new(file, Limits::default());
     explain_capture(&mut capture, known, &mut |explained: Explained| found.push(explained))
         .unwrap();
+    for smb in found.iter().filter_map(|explained| explained.smb.as_ref()) {
+        // Of what is generated, the last response of session setup is signed.
+        assert_eq!((smb.signatures.valid, smb.signatures.invalid), (1, 0));
+    }
     found
 }
 
