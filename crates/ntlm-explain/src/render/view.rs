@@ -164,11 +164,8 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         fact(answer_tone(answer_word(explained)), "server's answer", &answer),
     ];
     if !explained.negotiated.is_empty() || explained.smb.is_some() {
-        let security = match explained.extended_session_security {
-            true => "yes: a flag of NTLM",
-            false => "no: a flag of NTLM",
-        };
-        facts.push(fact(Tone::Plain, "extended session security", security));
+        let answer = yes_or_no(explained.extended_session_security);
+        facts.push(fact(Tone::Plain, "extended session security", answer));
     }
     if let Some(smb) = &explained.smb {
         facts.extend(smb_facts(smb));
@@ -183,6 +180,10 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         }
     }
     facts
+}
+
+const fn yes_or_no(answer: bool) -> &'static str {
+    if answer { "yes" } else { "no" }
 }
 
 /// What SMB made of the logon.
@@ -201,10 +202,7 @@ fn smb_facts(smb: &SmbExplained) -> Vec<Fact> {
     };
     let session = smb.session_id.as_ref().map(|id| format!("session {id}"));
     let dialect = list([Some(dialect), session, purpose, None]).join(", ");
-    let extended = match smb.smb_extended_security {
-        true => "yes: session setup carries tokens",
-        false => "no: session setup carries bare responses",
-    };
+    let extended = yes_or_no(smb.smb_extended_security);
     let mut facts = vec![
         fact(Tone::Plain, "SMB extended security", extended.to_owned()),
         fact(Tone::Plain, "SMB dialect", dialect),
