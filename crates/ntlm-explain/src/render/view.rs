@@ -102,6 +102,10 @@ pub(super) fn settled(explained: &Explained) -> String {
             .to_owned(),
         );
         words.push(match protection(flags).as_str() {
+            // SMB protects messages by its own means.
+            _ if explained.smb.is_some() => {
+                format!("keys of {} bits", SealingKeyRule::choose(flags).strength_bits())
+            }
             "" => "messages not protected by NTLM".to_owned(),
             protection => format!("messages {protection}"),
         });
