@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod conversations;
 mod deps;
 mod docs;
 mod fuzz;

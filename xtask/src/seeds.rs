@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::conversations::{Conversation, as_pieces, as_segments, conversations};
 use crate::workspace::root;
 
 /// Larger files make the fuzzer slow and find nothing that small ones do not.
@@ -27,6 +28,13 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
         "smb1" => smb_messages(&[b"\xffSMB"]),
         "smb2" => smb_messages(&[b"\xfeSMB"]),
         "transform" => smb_messages(&[b"\xfdSMB", b"\xfeSMB"]),
+        "carrier_smb1" => said_in(&["nt1"]),
+        "carrier_smb2" => said_in(&["smb2", "smb3"]),
+        "carrier_http" => said_in(&["http/"]),
+        "carrier_rpc" => said_in(&["tcp-", "netlogon", "rpcclient-np"]),
+        "carrier_ldap" => said_in(&["ldap", "ldbsearch"]),
+        "carrier_mail" => mail(),
+        "reassembly" => said(&[""]).iter().map(as_segments).collect(),
         "capture" | "explain" => contents(&["pcap", "pcapng"]),
         "accounts" => {
             let data = root().join("crates/ntlm-accounts/tests/data");
@@ -35,6 +43,55 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
         }
         _ => hex_strings(),
     }
+}
+
+/// The conversations of captures whose path has one of these parts, short enough to be seeds.
+fn said(parts: &[&str]) -> Vec<Conversation> {
+    let folder = root().join("testdata/captures");
+    let is_wanted = |path: &PathBuf| {
+        let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned();
+        name.ends_with(".pcap") && parts.iter().any(|part| name.contains(part))
+    };
+    let captures = files(&folder).into_iter().filter(is_wanted);
+    let contents = captures.filter_map(|path| fs::read(path).ok());
+    let length = |said: &Conversation| said.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+    contents.flat_map(|pcap| conversations(&pcap)).filter(|said| length(said) <= LONGEST).collect()
+}
+
+fn said_in(parts: &[&str]) -> BTreeSet<Vec<u8>> {
+    said(parts).iter().map(as_pieces).collect()
+}
+
+/// The tokens of the HTTP captures, as SMTP, IMAP and POP carry them. Of these there is no capture.
+fn mail() -> BTreeSet<Vec<u8>> {
+    let token = |text: &str, kind: char| {
+        let at = text.find(&format!("TlRMTVNTUAA{kind}"))?;
+        let token =
+            text.get(at..)?.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
+        Some(token.take(1).collect::<String>())
+    };
+    let dialogues: [[&str; 6]; 3] = [
+        ["220 mx ESMTP", "AUTH NTLM #", "334 #", "#", "235 2.7.0 welcome", "QUIT"],
+        ["* OK IMAP4rev1", "a AUTHENTICATE NTLM #", "+ #", "#", "a OK welcome", "b LOGOUT"],
+        ["+OK POP3", "AUTH NTLM #", "+ #", "#", "-ERR no", "QUIT"],
+    ];
+    let mut seeds = BTreeSet::new();
+    for pcap in said(&["http/"]) {
+        let text: Vec<u8> = pcap.into_iter().flat_map(|(_, bytes)| bytes).collect();
+        let text = String::from_utf8_lossy(&text);
+        let tokens = ['B', 'C', 'D'].map(|kind| token(&text, kind));
+        let [Some(negotiate), Some(challenge), Some(authenticate)] = tokens else { continue };
+        for dialogue in dialogues {
+            let mut tokens = [&negotiate, &challenge, &authenticate].into_iter();
+            let lines = dialogue.iter().map(|line| match line.strip_suffix('#') {
+                Some(start) => format!("{start}{}\r\n", tokens.next().map_or("", |it| it)),
+                None => format!("{line}\r\n"),
+            });
+            let sides = [false, true].into_iter().cycle();
+            seeds.insert(as_pieces(&sides.zip(lines.map(String::into_bytes)).collect()));
+        }
+    }
+    seeds
 }
 
 /// SMB messages of the captures, one of each command, direction and length, and those of the JSON

@@ -7,7 +7,8 @@ use ntlm::wire::{Fields, Span};
 use ntlm_smb::keys as smb;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use zeroize::Zeroizing;
 
 /// All keys of an exchange in the order of derivation.
 #[derive(Debug)]
@@ -64,12 +65,38 @@ pub struct RungRule {
 /// What a key came to.
 #[derive(Debug)]
 pub enum RungValue {
-    /// The key, in hex.
-    Known(String),
+    /// The key.
+    Known(KeyHex),
     /// The rule leaves it empty.
     Empty,
     /// It cannot be known, and why.
     Unknown(String),
+}
+
+/// A key in lower-case hex, or a mask of the same length. Wiped on drop, and silent in `Debug`.
+pub struct KeyHex(Zeroizing<String>);
+
+impl KeyHex {
+    fn new(key: &[u8]) -> Self {
+        Self(Zeroizing::new(hex(key)))
+    }
+
+    /// The same length, and nothing else.
+    fn masked(&self) -> Self {
+        Self(Zeroizing::new("*".repeat(self.0.len())))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyHex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHex(..)")
+    }
 }
 
 /// One input of a formula.
@@ -204,7 +231,7 @@ impl Ladder {
     pub fn value(&self, json_name: &str) -> Option<&str> {
         let rung = self.rungs.iter().find(|rung| rung.json_name == json_name)?;
         match &rung.value {
-            RungValue::Known(hex) => Some(hex),
+            RungValue::Known(key) => Some(key.expose()),
             RungValue::Empty | RungValue::Unknown(_) => None,
         }
     }
@@ -219,8 +246,8 @@ impl Ladder {
     pub fn redact(&mut self) {
         self.is_redacted = true;
         for rung in &mut self.rungs {
-            if let RungValue::Known(hex) = &mut rung.value {
-                *hex = "*".repeat(hex.len());
+            if let RungValue::Known(key) = &mut rung.value {
+                *key = key.masked();
             }
         }
     }
@@ -230,7 +257,7 @@ impl Rung {
     fn new(step: Step, places: Option<&Places<'_>>) -> Self {
         let inputs = step.rule.doc().inputs.iter();
         let value = match step.value {
-            StepValue::Known(bytes) => RungValue::Known(hex(bytes.expose())),
+            StepValue::Known(bytes) => RungValue::Known(KeyHex::new(bytes.expose())),
             StepValue::Empty => RungValue::Empty,
             StepValue::Unknown(why) => RungValue::Unknown(why.to_string()),
         };
@@ -254,7 +281,7 @@ impl Rung {
             rule: Some(RungRule { name, condition, formula, section }),
             inputs: inputs.iter().map(|input| RungInput::of_smb(*input, hashed)).collect(),
             value: match step.value {
-                smb::StepValue::Known(bytes) => RungValue::Known(hex(bytes.expose())),
+                smb::StepValue::Known(bytes) => RungValue::Known(KeyHex::new(bytes.expose())),
                 smb::StepValue::Empty => RungValue::Empty,
                 smb::StepValue::Unknown(why) => RungValue::Unknown(why.to_string()),
             },
@@ -383,7 +410,7 @@ impl Serialize for Rung {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match &self.value {
-            RungValue::Known(hex) => map.serialize_entry("value", hex)?,
+            RungValue::Known(key) => map.serialize_entry("value", key.expose())?,
             RungValue::Empty => map.serialize_entry("value", &())?,
             RungValue::Unknown(why) => {
                 map.serialize_entry("value", &())?;
@@ -411,4 +438,18 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_silent_in_debug_and_masked_by_its_length() {
+        let key = KeyHex::new(&[0xab; 16]);
+        let rung = RungValue::Known(key.masked());
+        assert_eq!(format!("{key:?} {rung:?}"), "KeyHex(..) Known(KeyHex(..))");
+        assert_eq!(key.expose(), "ab".repeat(16));
+        assert_eq!(key.masked().expose(), "*".repeat(32));
+    }
 }

@@ -59,6 +59,6 @@ pub use explained::{AccountNames, Explained, FileFrames, Flags, Outcome, Verdict
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::{Sink, SmbMessage, explain_capture, read_capture};
 pub use ladder::{
-    InputOrigin, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
+    InputOrigin, KeyHex, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
 };
 pub use token::{NoToken, Token};

@@ -245,7 +245,7 @@ fn place(input: &RungInput) -> Option<String> {
 fn value_and_formula(rung: &Rung) -> (String, String) {
     let formula = rung.rule.map(|rule| rule.formula).unwrap_or_default().to_owned();
     match &rung.value {
-        RungValue::Known(hex) => (format!("<code>{}</code>", escaped(hex)), formula),
+        RungValue::Known(key) => (format!("<code>{}</code>", escaped(key.expose())), formula),
         RungValue::Empty => ("<span class=\"quiet\">none</span>".to_owned(), String::new()),
         RungValue::Unknown(why) => {
             (format!("<span class=\"warn\">unknown: {}</span>", escaped(why)), formula)

@@ -86,14 +86,15 @@ fn head(out: &mut String, rung: &Rung, ends: bool, layout: Layout) {
     let stem = if ends { "       " } else { "  │    " };
     let is_wide = layout.width() >= 5 + NAMES + 2 + VALUES;
     match &rung.value {
-        RungValue::Known(hex) if hex.len() > VALUES => {
+        RungValue::Known(key) if key.expose().len() > VALUES => {
             let stem = format!("{FAINT}{stem}{FAINT:#}");
             out.push('\n');
-            for line in long_value(hex, layout) {
+            for line in long_value(key.expose(), layout) {
                 let _ = writeln!(out, "{stem}{line}");
             }
         }
-        RungValue::Known(hex) => {
+        RungValue::Known(key) => {
+            let hex = key.expose();
             let alias = view::alias(rung).map(|key| format!("= {key}")).unwrap_or_default();
             let needs = 5 + NAMES + 2 + VALUES + 2 + alias.len();
             match (is_wide, layout.width() >= needs) {

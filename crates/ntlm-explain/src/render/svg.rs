@@ -241,8 +241,9 @@ fn draw(out: &mut String, placed: &Placed<'_>) {
     for rung in step.rungs() {
         line(out, (BOX_LEFT + PADDING, y), "name", rung.name);
         match (&rung.value, lines.note.first()) {
-            (RungValue::Known(hex), _) => {
-                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", &view::short_value(hex, 32));
+            (RungValue::Known(key), _) => {
+                let value = view::short_value(key.expose(), 32);
+                line_to(out, (BOX_RIGHT - PADDING, y), "mono value", &value);
             }
             (RungValue::Empty, Some(note)) if is_beside(lines) => {
                 line_to(out, (BOX_RIGHT - PADDING, y), "rule dim", note);
