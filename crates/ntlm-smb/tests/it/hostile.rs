@@ -11,7 +11,7 @@ use ntlm_smb::smb2::{
 use ntlm_smb::{
     Cipher, DecodeErrorKind, DecryptError, Frame, PacketCipher, Part, ProtocolId, Transport, smb1,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use std::path::Path;
 mod smb;
 
 /// Messages that differ in more than numbers: by kind, command, direction and length.
-fn samples() -> Vec<Vec<u8>> {
+fn samples() -> Samples {
     let mut samples = BTreeMap::new();
     for (_, _, connections) in captures() {
         for message in connections.into_iter().flatten() {
@@ -33,8 +33,11 @@ fn samples() -> Vec<Vec<u8>> {
             samples.entry((command, message.from_client, bytes.len())).or_insert(bytes);
         }
     }
-    samples.into_values().collect()
+    samples
 }
+
+/// By command, direction and length.
+type Samples = BTreeMap<(usize, bool, usize), Vec<u8>>;
 
 fn read(bytes: &[u8]) {
     smb::read_smb1(bytes);
@@ -46,7 +49,7 @@ fn read(bytes: &[u8]) {
 fn what_holds_of_any_input_holds_of_captured_messages() {
     let samples = samples();
     assert!(samples.len() > 100, "{}", samples.len());
-    for sample in samples {
+    for sample in samples.into_values() {
         for (_, run) in smb::TARGETS {
             run(&sample);
         }
@@ -56,7 +59,12 @@ fn what_holds_of_any_input_holds_of_captured_messages() {
 #[test]
 fn no_prefix_and_no_changed_byte_breaks_a_decoder() {
     let mut inputs = 0_u64;
-    for sample in samples() {
+    let mut kinds = BTreeSet::new();
+    for ((command, from_client, length), sample) in samples() {
+        // The shortest comes first; long ones of the same kind have more data, nothing else.
+        if !kinds.insert((command, from_client)) && length > 2048 {
+            continue;
+        }
         // What comes behind is data, which no decoder here looks into.
         let looked_into = sample.len().min(512);
         for end in 0..looked_into {
