@@ -3,7 +3,13 @@
 //! `crates/ntlm-smb/tests/it/hostile.rs` runs the same functions over captured messages, cut off and
 //! changed, and over `testdata/regress/`.
 
+use ntlm::keys::{AccountSecret, Ntowfv1};
 use ntlm::wire::Span;
+use ntlm::{AccountName, Credential, FileTime, Fresh};
+use ntlm_smb::client::{
+    ClientConfig, Connection, DialectRange, NegotiateRandom, NegotiateStep, Negotiating, Protocol,
+    Purpose, Received, SessionSetup, SetupStep, Smb1Connection, Smb1SessionSetup, Smb1SetupStep,
+};
 use ntlm_smb::keys::{CipherKey, MacKey, SigningKey};
 use ntlm_smb::smb2::{
     BareMessage, CloseRequest, CloseResponse, Compound, CompressionHeader, CreateRequest,
@@ -22,7 +28,8 @@ use ntlm_smb::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this file.
-pub const TARGETS: [Target; 3] = [("smb1", smb1), ("smb2", smb2), ("transform", transform)];
+pub const TARGETS: [Target; 4] =
+    [("smb1", smb1), ("smb2", smb2), ("transform", transform), ("smb_client", smb_client)];
 
 /// What decodes encodes to what decodes to the same, unless it is too long to be encoded.
 macro_rules! again {
@@ -381,6 +388,136 @@ fn frames(data: &[u8]) {
             rest = behind;
         }
     }
+}
+
+/// A client before a server that may be anybody: the first byte says what the client is set up with,
+/// then come the server's messages, each behind two bytes of length. Nobody who lacks the secret gets
+/// a session of SMB 2 or 3 for an account out of it.
+pub fn smb_client(data: &[u8]) {
+    let Some((&setup, mut rest)) = data.split_first() else { return };
+    let mut messages = Vec::new();
+    while let Some((&[low, high], behind)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(behind.len());
+        let (message, behind) = behind.split_at(length);
+        messages.push(message.to_vec());
+        rest = behind;
+    }
+    let mut messages = messages.into_iter();
+    let random = NegotiateRandom { client_guid: [1; 16], salt: [2; 32] };
+    let (_, mut negotiating) =
+        Negotiating::start(client_config(setup), random).expect("there is something to offer");
+    loop {
+        let Some(message) = messages.next() else { return };
+        match negotiating.receive(&message) {
+            Ok(NegotiateStep::Again(_, again)) => negotiating = *again,
+            Ok(NegotiateStep::Smb1(connection)) => return smb1_session(*connection, messages),
+            Ok(NegotiateStep::Smb2(connection)) => return smb2_session(*connection, messages),
+            Err(error) => return assert!(!error.to_string().is_empty()),
+        }
+    }
+}
+
+fn client_config(setup: u8) -> ClientConfig {
+    let newest = Protocol::Smb2(Dialect::Smb311);
+    let oldest = match setup % 4 {
+        0 => newest,
+        1 => Protocol::Smb2(Dialect::Smb202),
+        _ => Protocol::Smb1,
+    };
+    ClientConfig {
+        dialects: DialectRange { oldest, newest },
+        multi_protocol: setup & 4 != 0,
+        require_signing: setup & 8 != 0,
+        require_encryption: setup & 16 != 0,
+        insecure_allow_guest: setup & 32 != 0,
+        insecure_bare_session_setup: setup & 64 != 0,
+        keep_keys: true,
+        ..ClientConfig::default()
+    }
+}
+
+fn credential() -> Credential {
+    let secret = AccountSecret::from_hashes(Ntowfv1::new([0x33; 16]), None);
+    Credential { name: AccountName::down_level("Domain", "User"), secret }
+}
+
+fn fresh() -> Fresh {
+    Fresh::from_random(FileTime::from_unix_seconds(1_700_000_000), [0xaa; 24])
+}
+
+fn smb2_session(mut connection: Connection, mut messages: impl Iterator<Item = Vec<u8>>) {
+    let Ok((mut request, mut setup)) = SessionSetup::start(&mut connection, Purpose::New) else {
+        return;
+    };
+    let mut session = loop {
+        let Some(mut message) = messages.next() else { return };
+        answer(&mut message, request.pending.message_id);
+        match setup.receive(&mut connection, &mut message) {
+            Ok(SetupStep::NotYet(same)) => setup = same,
+            Ok(SetupStep::Continue(next, same)) => (request, setup) = (next, same),
+            Ok(SetupStep::Respond(responding)) => {
+                let sent = responding
+                    .respond(&credential(), fresh())
+                    .and_then(|answer| answer.send(&mut connection));
+                match sent {
+                    Ok(sent) => (request, setup) = sent,
+                    Err(_) => return,
+                }
+            }
+            Ok(SetupStep::Done(session)) => break session,
+            Err(error) => return assert!(!error.to_string().is_empty()),
+        }
+    };
+    assert_ne!(session.logon().identity, Identity::Account, "nobody proved to have the key");
+    for mut message in messages {
+        let encode = |header: &Header| Ok(BareMessage.encode(header).to_vec());
+        let Ok(request) = connection.request(&mut session, None, Command::ECHO, encode) else {
+            return;
+        };
+        answer(&mut message, request.pending.message_id);
+        let _ = connection
+            .receive(&request.pending, &session, &mut message)
+            .and_then(Received::succeeded)
+            .and_then(|message| connection.tree(&session, message.unwrap_or_default()));
+    }
+}
+
+/// Makes a message the answer to a request, which the input could hardly guess.
+fn answer(message: &mut [u8], message_id: u64) {
+    if let Some(place) = message.get_mut(24..32) {
+        place.copy_from_slice(&message_id.to_le_bytes());
+    }
+}
+
+fn smb1_session(mut connection: Smb1Connection, messages: impl Iterator<Item = Vec<u8>>) {
+    let Ok(mut step) = Smb1SessionSetup::start(&mut connection) else { return };
+    let mut mid = 0_u16;
+    for mut message in messages {
+        let setup = match step {
+            Smb1SetupStep::Done => break,
+            Smb1SetupStep::NotYet(setup) => setup,
+            Smb1SetupStep::Continue(_, setup) => {
+                mid += 1;
+                setup
+            }
+            Smb1SetupStep::Respond(responding) => {
+                let sent = responding
+                    .respond(&connection, &credential(), fresh())
+                    .and_then(|answer| answer.send(&mut connection));
+                let Ok((_, setup)) = sent else { return };
+                mid += 1;
+                setup
+            }
+        };
+        if let Some(place) = message.get_mut(30..32) {
+            place.copy_from_slice(&mid.to_le_bytes());
+        }
+        match setup.receive(&mut connection, &message) {
+            Ok(next) => step = next,
+            Err(error) => return assert!(!error.to_string().is_empty()),
+        }
+    }
+    assert!(!connection.is_signed(), "nobody proved to have the key");
 }
 
 /// A part stands where it says.

@@ -243,8 +243,12 @@ class Smbd:
 
 
 if __name__ == "__main__":
-    # For trying things out: python3 smbd.py FOLDER PORT; ends with the input.
+    # For trying things out: python3 smbd.py FOLDER PORT; ends with its input, or by a signal.
     import sys
-    with Smbd(sys.argv[1], int(sys.argv[2]), server_signing="auto"):
-        print("ready", flush=True)
-        sys.stdin.read()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with Smbd(sys.argv[1], int(sys.argv[2]), server_signing="auto"):
+            print("ready", flush=True)
+            sys.stdin.read()
+    except KeyboardInterrupt:
+        pass

@@ -27,6 +27,7 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
         }
         "smb1" => smb_messages(&[b"\xffSMB"]),
         "smb2" => smb_messages(&[b"\xfeSMB"]),
+        "smb_client" => smb_conversations(),
         "transform" => smb_messages(&[b"\xfdSMB", b"\xfeSMB"]),
         "carrier_smb1" => said_in(&["nt1"]),
         "carrier_smb2" => said_in(&["smb2", "smb3"]),
@@ -115,6 +116,40 @@ fn smb_messages(protocols: &[&[u8]]) -> BTreeSet<Vec<u8>> {
     }
     let stated = hex_strings().into_iter().filter(|bytes| is_one(&bytes.as_slice()));
     found.into_values().chain(stated).collect()
+}
+
+/// What the servers of the captures say, in order, each message behind its length: once for each way
+/// to set up a client that may go with it.
+fn smb_conversations() -> BTreeSet<Vec<u8>> {
+    let mut found = BTreeSet::new();
+    for capture in all_captures() {
+        let mut said = Vec::new();
+        for at in 4..capture.len() {
+            let message = || {
+                let length = capture.get(at - 4..at)?.try_into().ok().map(u32::from_be_bytes)?;
+                let length = usize::try_from(length).ok().filter(|length| *length <= LONGEST)?;
+                let message = capture.get(at..at.checked_add(length)?)?;
+                let is_response = match message.get(..4)? {
+                    b"\xfeSMB" => message.get(16)? & 1 != 0,
+                    b"\xffSMB" => message.get(9)? & 0x80 != 0,
+                    magic => magic == b"\xfdSMB",
+                };
+                is_response.then_some(message)
+            };
+            if let Some(message) = message()
+                && let Ok(length) = u16::try_from(message.len())
+            {
+                said.extend_from_slice(&length.to_le_bytes());
+                said.extend_from_slice(message);
+            }
+        }
+        if !said.is_empty() && said.len() <= LONGEST {
+            for setup in [0, 1, 2, 2 | 64, 1 | 32] {
+                found.insert([&[setup], said.as_slice()].concat());
+            }
+        }
+    }
+    found
 }
 
 fn all_captures() -> Vec<Vec<u8>> {
@@ -227,6 +262,7 @@ mod tests {
             "text",
             "smb1",
             "smb2",
+            "smb_client",
             "transform",
         ] {
             assert!(!seeds_of(target).is_empty(), "{target}");

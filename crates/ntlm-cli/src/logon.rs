@@ -67,6 +67,10 @@ async fn log_on(
         Ok(()) => Ok(report),
         Err((step, error)) => {
             report.fail(step, &error);
+            if error.is_refusal() && client.logon().is_some() {
+                // Only manners: the server ends the session anyway.
+                let _ = client.log_off().await;
+            }
             Err(Stopped::Refused(Box::new(report)))
         }
     }

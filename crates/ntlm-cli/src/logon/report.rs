@@ -134,11 +134,22 @@ impl Report {
         let version = logon.version.name();
         fact("version", "version", version.into(), version.to_owned());
         let protection = match (client.is_encrypted(), client.is_signed()) {
-            (true, _) => ("encrypted", "encrypted"),
-            (false, true) => ("signed", "signed"),
-            (false, false) => ("none", "neither signed nor encrypted"),
+            (true, _) => "encrypted",
+            (false, true) => "signed",
+            (false, false) => "none",
         };
-        fact("messages", "protection", protection.0.into(), protection.1.to_owned());
+        let text = match (protection, client.negotiated()) {
+            ("encrypted", Negotiated::Smb2(smb2)) => {
+                let cipher = smb2.cipher.map(ntlm_smb::Cipher::name).unwrap_or_default();
+                format!("encrypted by {cipher}, with a cipher key for each direction")
+            }
+            ("signed", Negotiated::Smb2(smb2)) => {
+                format!("signed by {}, with SigningKey", smb2.signing_algorithm)
+            }
+            ("signed", Negotiated::Smb1(_)) => "signed by MD5, with the MAC key".to_owned(),
+            _ => "neither signed nor encrypted".to_owned(),
+        };
+        fact("messages", "protection", protection.into(), text);
         self.logon = facts;
         self.proved = proofs(client, logon);
         self.relaxed = logon.relaxed.iter().map(|relaxed| relaxed.text()).collect();

@@ -7,6 +7,7 @@
 )]
 
 mod captures;
+mod client;
 mod common;
 mod evidence;
 mod hostile;
