@@ -12,7 +12,7 @@ use ntlm_smb::client::{
 };
 use ntlm_smb::keys::{CipherKey, MacKey, SigningKey};
 use ntlm_smb::smb2::{
-    BareMessage, CloseRequest, CloseResponse, Compound, CompressionHeader, CreateRequest,
+    BareMessage, CloseRequest, CloseResponse, Command, Compound, CompressionHeader, CreateRequest,
     CreateResponse, ErrorResponse, Header, IoctlRequest, IoctlResponse, NegotiateContexts,
     NegotiateRequest, NegotiateResponse, QueryInfoRequest, QueryInfoResponse, ReadRequest,
     ReadResponse, SessionSetupRequest, SessionSetupResponse, SetInfoRequest, SetInfoResponse,
