@@ -27,10 +27,11 @@ pub(crate) enum Colour {
 }
 
 const EXAMPLES: &str = "\
-NTLM is the challenge-response logon of Windows networks. A client sends NEGOTIATE, the server
-answers CHALLENGE with a random number, the client sends AUTHENTICATE with a response that is computed
-from that number and its password. From the same secret both ends derive the keys that sign and seal
-what follows. This program shows how.
+NTLM is the challenge-response logon of Windows networks. A client sends
+NEGOTIATE, the server answers CHALLENGE with a random number, the client sends
+AUTHENTICATE with a response that is computed from that number and its password.
+From the same secret both ends derive the keys that sign and seal what follows.
+This program shows how.
 
 Examples:
   ntlm explain capture.pcapng --brief
@@ -328,58 +329,84 @@ pub(crate) struct ExplainArgs {
 }
 
 const EXPLAIN_FIRST: &str = "\
-Finds every NTLM logon in a capture and explains it: what was negotiated, how each key was computed
-and by which rule, whether the response and the MIC hold under the account's secret, what is weak or
-wrong, and what to do next.";
+Finds every NTLM logon in a capture and explains it: what was negotiated, how
+each key was computed and by which rule, whether the response and the MIC hold
+under the account's secret, what is weak or wrong, and what to do next.";
 
+// No wider than 80 columns, in which lines that stand under one another stay so.
 const EXPLAIN_LAST: &str = "\
 From a capture to an answer:
 
   1. Capture the whole connection, from its first packet on, for example
-         tcpdump -i any -w capture.pcap 'port 445 or port 135 or port 389 or port 80'
+         tcpdump -i any -w capture.pcap 'port 445 or port 135 or port 80'
   2. See what is in it. This needs no secret:
          ntlm explain capture.pcap --brief
-  3. Write the account into a file, say accounts.toml (keep it to yourself, delete it after):
+  3. Write the account into a file, say accounts.toml (keep it to yourself,
+     delete it after):
          [[account]]
          user = \"alice\"
          password = \"Wonderland-42\"
   4. See whether it all holds, and why not:
          ntlm explain capture.pcap --secrets accounts.toml
-     The overview has a line for each exchange. Take its number to see that one alone:
+     The overview has a line for each exchange. Take its number to see that one
+     alone:
          ntlm explain capture.pcap --secrets accounts.toml --exchange 1
 
 How to read it:
 
-  response   the client's proof that it knows the password. valid: made with the secret you gave.
-             invalid: made with another one, or for another name or challenge. unchecked: you gave
-             no secret for this account. absent: an anonymous logon, which proves nothing.
-  MIC        a checksum over the three messages. invalid: one of them was changed on the way.
-  SMB        each signature checked and each encrypted packet opened with the keys that follow from
-             ExportedSessionKey. unchecked: the key is not known, or packets are missing. 'extended
-             session security' is a flag of NTLM; 'SMB extended security' is another matter: that
+  response   the client's proof that it knows the password.
+             valid: made with the secret you gave. invalid: made with another
+             one, or for another name or challenge. unchecked: you gave no
+             secret for this account. absent: an anonymous logon, which proves
+             nothing.
+  MIC        a checksum over the three messages. invalid: one of them was
+             changed on the way.
+  SMB        each signature checked and each encrypted packet opened, with the
+             keys that follow from ExportedSessionKey. unchecked: the key is not
+             known, or packets are missing. 'extended session security' is a
+             flag of NTLM; 'SMB extended security' is another matter: that
              session setup carries tokens, which all of SMB 2 and 3 does.
-  answer     what the server said; a valid response may well be refused (see the findings).
-  Flags      what the client offers, what the server returns, what the client settles on.
-  Keys       the ladder, from the password down to the keys that sign and seal. `ntlm keys --table`
-             explains every rule.
-  Findings   what is weak or wrong, each with a code (`--list-findings`) and what to do next.
+  answer     what the server said, and what its status means. A valid response
+             may well be refused: see the findings.
+  Flags      what the client offers, what the server returns, what the client
+             settles on.
+  Keys       the ladder, from the password down to the keys that sign and seal.
+             `ntlm keys --table` explains every rule.
+  Findings   what is weak or wrong, each with a code (`--list-findings`) and
+             what to do next.
+  The capture
+             what is missing or damaged in it and belongs to no exchange.
+
+Which key signs this session? The line 'SMB signatures' names it, and Keys has
+it; under RPC and LDAP it is ClientSigningKey or ServerSigningKey.
+Why was this logon refused? See 'server's answer', then give the account: if the
+response is invalid, the client used another password than you think.
 
 More:
 
-  ntlm explain *.pcapng --with-version ntlmv1 --brief       who still uses NTLMv1?
-  ntlm explain *.pcapng --merge                             one recording in many files
-  ntlm explain big.pcap.gz --verdict invalid --only-findings
-  ntlm explain capture.pcap --format html --output report.html
-  ntlm explain capture.pcap --exchange 1 --format svg --output ladder.svg
-  ntlm explain capture.pcap --secrets accounts.toml --write-decrypted clear.pcapng
-  ntlm explain capture.pcap --secrets accounts.toml --session-keys >> smb2_seskey_list
-             Wireshark opens the packets itself, with this file in its profile's folder
-  tcpdump -i any -w - port 445 | ntlm explain - --json
+  who still uses NTLMv1?
+         ntlm explain *.pcapng --with-version ntlmv1 --brief
+  one recording in many files
+         ntlm explain *.pcapng --merge
+  what does not hold in a large capture?
+         ntlm explain big.pcap.gz --verdict invalid --only-findings
+  a page to read or print; the ladder of one exchange as a picture
+         ntlm explain capture.pcap --format html --output report.html
+         ntlm explain capture.pcap --exchange 1 --format svg --output ladder.svg
+  what SMB encrypted, in clear
+         ntlm explain capture.pcap --secrets accounts.toml \\
+             --write-decrypted clear.pcapng
+  or have Wireshark open it, with this file in its profile's folder
+         ntlm explain capture.pcap --secrets accounts.toml --session-keys \\
+             >> smb2_seskey_list
+  for programs
+         tcpdump -i any -w - port 445 | ntlm explain - --json
 
-Exit codes, for the exchanges that are shown (what the filters leave out does not count):
+Exit codes, for the exchanges that are shown (what the filters leave out does
+not count):
   0  nothing that could be checked is wrong; also if there was nothing to check
-  1  a response, a MIC, bindings, a signature or an encrypted packet are invalid (with --strict: or
-     unchecked)
+  1  a response, a MIC, bindings, a signature or an encrypted packet are invalid
+     (with --strict: or unchecked)
   2  a file is unreadable or damaged; what could be read is shown all the same";
 
 /// The forms that `explain` has.

@@ -3,7 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
 use crate::select;
-use ntlm_explain::{CaptureReport, Explained, render};
+use ntlm_explain::{CaptureReport, Explained, Severity, render};
 use render::{Layout, Row};
 
 /// A form of report.
@@ -97,8 +97,8 @@ impl Spool {
 fn nothing(label: &str, found: u64, filtered: bool) -> Option<String> {
     match found {
         0 => None,
-        1 if filtered => Some(format!("{label}: the only exchange in it is not asked for\n")),
-        found if filtered => Some(format!("{label}: none of its {found} exchanges is asked for\n")),
+        1 if filtered => Some(format!("{label}: 1 exchange, which is filtered out\n")),
+        found if filtered => Some(format!("{label}: {found} exchanges, all filtered out\n")),
         _ => None,
     }
 }
@@ -155,7 +155,9 @@ impl Report for Text<'_> {
     }
 
     fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure> {
-        let findings = render::capture_findings(&about.findings, self.layout);
+        let is_short = self.args.brief || select::is_filtered(self.args);
+        let least = if is_short { Severity::Warning } else { Severity::Info };
+        let findings = render::capture_findings(&about.findings, least, self.layout);
         if self.spool.is_given_back {
             return Ok(findings);
         }

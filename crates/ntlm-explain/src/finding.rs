@@ -130,7 +130,7 @@ findings! {
     WeakKeys "weak-keys" Warning "Require 128-bit encryption at both ends."
     /// The response is not valid under the secret that was given for this account.
     InvalidResponse "invalid-response" Error
-        "Check the password in the secrets file; then user, domain and server challenge."
+        "If the server refused it too, the client has another password; if not, check the secrets file, then user, domain and server challenge."
     /// The MIC does not hold: a message was changed on the way, or is not the one that was sent.
     InvalidMic "invalid-mic" Error
         "Compare the three messages as each end saw them; the MIC covers every byte of them."

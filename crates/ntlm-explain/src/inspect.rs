@@ -242,6 +242,11 @@ pub(crate) fn answer(explained: &Explained, findings: &mut Findings) {
             let text = format!("the response is valid, yet the server answered {}", words(status));
             findings.say(FindingCode::RefusedThoughValid, text);
         }
+        ("refused", Verdict::Invalid) => {
+            let answered = format!("the server answered {}", words(status));
+            let agrees = "as it should if the secret given here is right";
+            findings.say(FindingCode::Refused, format!("{answered}, {agrees}"));
+        }
         ("refused", _) => {
             findings.say(FindingCode::Refused, format!("the server answered {}", words(status)));
         }
@@ -306,7 +311,7 @@ pub(crate) fn smb(smb: &SmbExplained, findings: &mut Vec<Finding>) {
 }
 
 /// A status with what it means.
-fn words(status: &str) -> String {
+pub(crate) fn words(status: &str) -> String {
     let meaning = match status {
         "STATUS_LOGON_FAILURE" => "wrong user name or password",
         "STATUS_NO_SUCH_USER" => "there is no such account",

@@ -132,14 +132,14 @@ fn list(out: &mut String, explained: &Explained, layout: Layout) {
     }
 }
 
-/// What there is to say of a capture as a whole; nothing if there is nothing.
+/// What there is to say of a capture as a whole that matters at `least` so much; nothing if there is nothing.
 #[must_use]
-pub fn capture_findings(findings: &[CaptureFinding], layout: Layout) -> String {
+pub fn capture_findings(findings: &[CaptureFinding], least: Severity, layout: Layout) -> String {
     let mut out = String::new();
-    if !findings.is_empty() {
-        section(&mut out, "The capture", "what is missing or damaged in it", layout);
-    }
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| finding.severity >= least) {
+        if out.is_empty() {
+            section(&mut out, "The capture", "what is missing or damaged in it", layout);
+        }
         one_finding(&mut out, finding.severity, finding.code, &finding.message, layout);
     }
     out

@@ -5,6 +5,7 @@ use crate::carrier::{BareExchange, BareField};
 use crate::decoded::{Decoded, DecodedField};
 use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
+use crate::inspect;
 use crate::ladder::{InputOrigin, Ladder, Part, Place, Rung, RungInput, RungValue, hex};
 use crate::smb::{Decrypted, Purpose, Signatures, SmbExplained};
 use ntlm::flags::{FLAGS, FlagInfo, NegotiateFlags};
@@ -157,6 +158,9 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
         false => explained.outcome.result,
     };
     let answer = match &explained.outcome.status {
+        Some(status) if !status.is_empty() && said == "refused" => {
+            format!("{said}: {}", inspect::words(status))
+        }
         Some(status) if !status.is_empty() => format!("{said}: {status}"),
         _ => said.to_owned(),
     };
@@ -226,7 +230,13 @@ fn smb_facts(smb: &SmbExplained) -> Vec<Fact> {
             _ => Tone::Plain,
         };
         let how = smb.signing_algorithm.unwrap_or("algorithm not known");
-        facts.push(fact(tone, "SMB signatures", format!("{} ({how})", signatures.join(", "))));
+        let keys = ["mac_key", "signing_key"];
+        let key = smb.keys.rungs().iter().find(|rung| {
+            keys.contains(&rung.json_name) && matches!(rung.value, RungValue::Known(_))
+        });
+        let key = key.map(|rung| format!(" under {}", rung.name)).unwrap_or_default();
+        let value = format!("{} ({how}{key})", signatures.join(", "));
+        facts.push(fact(tone, "SMB signatures", value));
     }
     let Decrypted { ok, failed, unopened } = smb.decrypted;
     let packets = list([
