@@ -109,7 +109,7 @@ where
             }
             Ok(Some(Event::Gap(gap))) => {
                 if let Some(flow) = flows.get_mut(gap.flow) {
-                    flow.smb.gap(gap.origin.frame);
+                    flow.smb.get().gap(gap.origin.frame);
                     flow.with(&mut exchanges, |reader, listener| reader.gap(&gap, listener));
                 }
             }
@@ -146,7 +146,7 @@ struct Exchanges<'a> {
 
 impl Exchanges<'_> {
     /// An exchange is over; with SMB, its session may have begun.
-    fn found(&mut self, found: FoundExchange, connection: &mut smb::Connection) {
+    fn found(&mut self, found: FoundExchange, connection: &mut SmbIfAny) {
         self.count += 1;
         let carrier = found.carrier;
         let session = found.session;
@@ -165,10 +165,10 @@ impl Exchanges<'_> {
                     keys: keys.ok(),
                 };
                 self.queue.wait(explained);
-                connection.accept(logon, &mut self.sessions);
+                connection.get().accept(logon, &mut self.sessions);
             }
             Some(Carrier::Smb1 | Carrier::Smb2) => {
-                let smb = connection.about(carrier == Some(Carrier::Smb1), is_bare);
+                let smb = connection.get().about(carrier == Some(Carrier::Smb1), is_bare);
                 inspect::smb(&smb, &mut explained.findings);
                 explained.smb = Some(Box::new(smb));
                 self.queue.ready(explained);
@@ -193,8 +193,21 @@ struct Flow {
     began: Origin,
     reader: FlowReader,
     assembler: Assembler,
-    smb: smb::Connection,
+    smb: SmbIfAny,
     has_exchange: bool,
+}
+
+// There may be `Limits::flows` of them: 65 536, all half-open, are to stay below 100 MB with the reader's own.
+const _: () = assert!(size_of::<Flow>() <= 1024);
+
+/// The sessions of a flow of SMB. Most flows are of something else, and these take some kilobytes.
+#[derive(Default)]
+struct SmbIfAny(Option<Box<smb::Connection>>);
+
+impl SmbIfAny {
+    fn get(&mut self) -> &mut smb::Connection {
+        self.0.get_or_insert_default()
+    }
 }
 
 impl Flows {
@@ -210,7 +223,7 @@ impl Flows {
                 began: started.origin,
                 reader: FlowReader::default(),
                 assembler: Assembler::new(started.endpoints),
-                smb: smb::Connection::default(),
+                smb: SmbIfAny::default(),
                 has_exchange: false,
             }));
         }
@@ -245,7 +258,7 @@ impl Flow {
         let mut listener =
             FlowListener { flow, endpoints, assembler, smb, has_exchange, exchanges };
         read(reader, &mut listener);
-        exchanges.settle(smb.take_ended());
+        exchanges.settle(smb.0.iter_mut().flat_map(|smb| smb.take_ended()));
     }
 
     fn end(mut self, reason: EndReason, exchanges: &mut Exchanges<'_>, tallies: &mut Tallies) {
@@ -256,9 +269,8 @@ impl Flow {
             exchanges.found(found, smb);
         });
         self.tally(reason, tallies);
-        let smb = &mut self.smb;
         let is_cut_off = !matches!(reason, EndReason::Closed | EndReason::Reset);
-        exchanges.settle(smb.end(is_cut_off));
+        exchanges.settle(self.smb.0.iter_mut().flat_map(|smb| smb.end(is_cut_off)));
     }
 }
 
@@ -285,7 +297,7 @@ struct FlowListener<'f, 'k> {
     flow: FlowId,
     endpoints: Endpoints,
     assembler: &'f mut Assembler,
-    smb: &'f mut smb::Connection,
+    smb: &'f mut SmbIfAny,
     has_exchange: &'f mut bool,
     exchanges: &'f mut Exchanges<'k>,
 }
@@ -300,11 +312,12 @@ impl Listener for FlowListener<'_, '_> {
     }
 
     fn wants_whole_packets(&self) -> bool {
-        self.smb.wants_whole_packets() || self.exchanges.sink.wants_smb_messages()
+        self.smb.0.as_ref().is_some_and(|smb| smb.wants_whole_packets())
+            || self.exchanges.sink.wants_smb_messages()
     }
 
     fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
-        let (inside, signatures) = self.smb.packet(packet, &mut self.exchanges.sessions);
+        let (inside, signatures) = self.smb.get().packet(packet, &mut self.exchanges.sessions);
         let sink = &mut self.exchanges.sink;
         if sink.wants_smb_messages() && packet.is_whole() {
             sink.smb_message(&SmbMessage {
