@@ -85,7 +85,8 @@ def dialects():
                       facts={"protection": "encrypted"}, logged=("NTLMv2", OK), encrypted=True)
             yield Row("dialect", f"{dialect} share demands encryption", ("--dialect", dialect),
                       share="secret", dialect=dialect,
-                      facts={"protection": "signed", "share": "secret, encrypted"},
+                      facts={"protection": "signed",
+                             "share": {"name": "secret", "encrypted": True}},
                       logged=("NTLMv2", OK), encrypted=True)
         else:
             yield Row("dialect", f"{dialect} has no encryption",
@@ -219,7 +220,7 @@ def run(command, environment=None):
     return done
 
 
-def check(row, server, ntlm, folder):
+def check(row, server, ntlm, folder, reports):
     """Runs a row; raises Failed where something is not as it must be."""
     capture = os.path.join(folder, "row.pcapng")
     if os.path.exists(capture):
@@ -239,6 +240,10 @@ def check(row, server, ntlm, folder):
     if not done.stdout:
         raise Failed(f"no report: {done.stderr}")
     report = json.loads(done.stdout)
+    if reports:
+        name = "".join(c if c.isalnum() else "-" for c in f"{row.kind} {row.name}")
+        with open(os.path.join(reports, f"{name}.json"), "w", encoding="utf-8") as file:
+            file.write(done.stdout)
     failure = report["failure"] or {}
     same("exit code", done.returncode, row.code)
     same("result", report["result"], "refused" if row.code else "accepted")
@@ -332,6 +337,7 @@ def main():
     parser.add_argument("--only", help="rows whose kind or name has this")
     parser.add_argument("--check", metavar="PAGE", help="fail unless the page shows these rows")
     parser.add_argument("--write", metavar="PAGE", help="write the rows into the page")
+    parser.add_argument("--reports", metavar="FOLDER", help="keep the JSON of each row there")
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     options = parser.parse_args()
     chosen = [row for row in rows()
@@ -350,7 +356,7 @@ def main():
             with smbd.Smbd(home, port, netbios_port, **settings) as server:
                 for row in of_server:
                     try:
-                        check(row, server, os.path.abspath(options.ntlm), folder)
+                        check(row, server, os.path.abspath(options.ntlm), folder, options.reports)
                         row.passed = True
                     except (Failed, subprocess.TimeoutExpired) as why:
                         row.passed = False
