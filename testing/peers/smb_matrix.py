@@ -92,20 +92,20 @@ def dialects():
             yield Row("dialect", f"{dialect} has no encryption",
                       ("--dialect", dialect, "--encrypt"), code=1,
                       error="encryption is not available", response=None)
-    yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate", ("--dialect", "1", "3.1.1"),
+    yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate", ("--dialect", "1-3.1.1"),
               dialect="3.1.1", logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.0.2 by an SMB1 negotiate",
               ("--dialect", "2.0.2", "--multi-protocol"), dialect="2.0.2",
               logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.1 to 3.0.2 by an SMB1 negotiate",
-              ("--dialect", "2.1", "3.0.2", "--multi-protocol"), dialect="3.0.2",
+              ("--dialect", "2.1-3.0.2", "--multi-protocol"), dialect="3.0.2",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate, a server of 2.0.2",
-              ("--dialect", "1", "3.1.1"), server="old", dialect="2.0.2",
+              ("--dialect", "1-3.1.1"), server="old", dialect="2.0.2",
               proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.0.2 to 3.1.1, a server of 2.0.2", server="old", dialect="2.0.2",
               proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
-    yield Row("dialect", "2.0.2 to 3.0", ("--dialect", "2.0.2", "3.0"), dialect="3.0",
+    yield Row("dialect", "2.0.2 to 3.0", ("--dialect", "2.0.2-3.0"), dialect="3.0",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
     for dialect in ("1", "3.1.1"):
         yield Row("dialect", f"{dialect} over NetBIOS", ("--dialect", dialect, "--netbios"),

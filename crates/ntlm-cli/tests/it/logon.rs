@@ -42,7 +42,8 @@ fn usage_and_nobody_there_are_exit_code_2() {
         (&["logon", "smb://alice:secret@server/x"], "a password does not belong"),
         (&["logon", "smb://127.0.0.1:1/x"], "127.0.0.1:1: connect"),
         (&["logon", "smb://alice@127.0.0.1:1/x"], "no password for alice"),
-        (&["logon", "smb://x/y", "--dialect", "4"], "--dialect"),
+        (&["logon", "--dialect", "4", "smb://x/y"], "no dialect 4"),
+        (&["logon", "--dialect", "3.0-2.1", "smb://x/y"], "the older dialect comes first"),
         (&["logon", "smb://x/y", "--insecure-level", "3"], "--insecure-level"),
         (&["logon", "smb://x/y", "--timeout", "0"], "--timeout"),
     ] {

@@ -63,6 +63,12 @@ fn alice() -> Credential {
     Credential { name: AccountName::parse("alice"), secret }
 }
 
+/// With another password.
+fn not_alice() -> Credential {
+    let secret = AccountSecret::from_password(&Password::from("another"), CodePage::Cp850);
+    Credential { name: AccountName::parse("alice"), secret }
+}
+
 fn only(protocol: Protocol) -> Options {
     let client = ClientConfig { dialects: DialectRange::only(protocol), ..ClientConfig::default() };
     Options { client, ..options() }
@@ -184,6 +190,10 @@ async fn authenticating_again_keeps_the_keys() {
         client.log_on(Who::Account(&alice())).await.unwrap();
         assert_eq!(keys(&client), before, "{protocol}");
         client.echo().await.unwrap();
+        let error = client.log_on(Who::Account(&not_alice())).await.unwrap_err();
+        assert!(error.is_refusal(), "{protocol}: {error}");
+        let error = client.echo().await.unwrap_err();
+        assert!(matches!(error, Error::NotLoggedOn), "{protocol}: {error}");
         // The same with everything encrypted, the second SESSION_SETUP too.
         if protocol >= Protocol::Smb2(Dialect::Smb300) {
             let mut client = whole(smbd.address, encrypting(only(protocol))).await.unwrap();
