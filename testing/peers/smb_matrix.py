@@ -196,6 +196,13 @@ def weak():
     yield Row("SMB1 without extended security", "signing demanded, which Samba does not do",
               bare + ("--sign",), code=1, error="signature does not hold",
               logged=("NTLMv2", OK))
+    yield Row("SMB1 without extended security", "anonymous", bare, user=None, share="pub",
+              facts={"identity": "anonymous", "protection": "none"},
+              logged=("No-Password", OK), response=None)
+    yield Row("SMB1 without extended security", "guest", bare + ("--insecure-allow-guest",),
+              user="nobody-here", password="x", share="pub",
+              facts={"identity": "guest", "protection": "none"},
+              logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"), response=None)
     yield Row("SMB1 without extended security", "wrong password", bare, password="x", code=1,
               status="STATUS_LOGON_FAILURE", logged=("NTLMv2", "NT_STATUS_WRONG_PASSWORD"),
               response="invalid")

@@ -433,8 +433,11 @@ pub(crate) enum WithVerdict {
 #[derive(Debug, ClapArgs)]
 #[command(before_help = LOGON_FIRST, after_help = LOGON_LAST)]
 pub(crate) struct LogonArgs {
-    /// smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous
-    #[arg(value_name = "URL")]
+    /// Where to log on, and as whom
+    #[arg(
+        value_name = "URL",
+        help = "smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous"
+    )]
     pub(crate) url: String,
     /// File of accounts to find the user's secret in. May be given several times
     ///
