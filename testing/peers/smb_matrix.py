@@ -132,9 +132,10 @@ def servers():
         yield Row("server requires encryption", dialect, ("--dialect", dialect),
                   server="encrypting", dialect=dialect, facts={"protection": "encrypted"},
                   logged=("NTLMv2", OK), encrypted=True)
-    yield Row("server requires encryption", "2.1", ("--dialect", "2.1"), server="encrypting",
-              code=1, error="server has no dialect in common", response=None)
-    yield Row("server requires signing", "anonymous all the same", server="signing",
+    yield Row("server requires encryption", "2.1, which has none, is refused",
+              ("--dialect", "2.1"), server="encrypting", code=1,
+              error="server has no dialect in common", response=None)
+    yield Row("server requires signing", "anonymous, unsigned all the same", server="signing",
               user=None, share="IPC$", facts={"identity": "anonymous", "protection": "none"},
               logged=(None, OK), response="absent")
 
@@ -164,14 +165,16 @@ def accounts():
         yield Row("anonymous", dialect, only, user=None, share="pub",
                   facts={"identity": "anonymous", "protection": "none"},
                   proved={"server": False}, logged=(None, OK), response="absent")
-        yield Row("anonymous", f"signing demanded, {dialect}", only + ("--sign",), user=None,
-                  share="pub", code=1, error="signing is not available", response=None)
+        yield Row("anonymous", f"refused where signing is demanded, {dialect}",
+                  only + ("--sign",), user=None, share="pub", code=1,
+                  error="signing is not available", response=None)
         yield Row("guest", dialect, only + ("--insecure-allow-guest",), user="nobody-here",
                   password="x", share="pub", facts={"identity": "guest", "protection": "none"},
                   proved={"server": False}, logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"),
                   response=None)
-        yield Row("guest", f"not allowed, {dialect}", only, user="nobody-here", password="x",
-                  share="pub", code=1, error="server let the account in as guest or as nobody",
+        yield Row("guest", f"refused unless allowed, {dialect}", only, user="nobody-here",
+                  password="x", share="pub", code=1,
+                  error="server let the account in as guest or as nobody",
                   logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"), response=None)
 
 
@@ -184,7 +187,8 @@ def weak():
     yield Row("weak", "NTLMv1-ESS, encrypted", LEVELS["NTLMv1-ESS"] + ("--encrypt",),
               dialect="3.1.1", facts={"version": "NTLMv1-ESS"}, logged=("NTLMv1", OK),
               encrypted=True)
-    yield Row("weak", "NTLMv1 to a server of NTLMv2", LEVELS["NTLMv1"], server="strict", code=1,
+    yield Row("weak", "NTLMv1 is refused by a server of NTLMv2", LEVELS["NTLMv1"],
+              server="strict", code=1,
               status="STATUS_LOGON_FAILURE", logged=("NTLMv1", "NT_STATUS_WRONG_PASSWORD"))
     bare = ("--dialect", "1", "--insecure-bare-session-setup")
     for version, level in LEVELS.items():
@@ -193,9 +197,9 @@ def weak():
                       facts={"version": version.split()[0], "smb_extended_security": False,
                              "protection": "none"},
                       logged=(version.split()[0], OK))
-    yield Row("SMB1 without extended security", "signing demanded, which Samba does not do",
-              bare + ("--sign",), code=1, error="signature does not hold",
-              logged=("NTLMv2", OK))
+    yield Row("SMB1 without extended security",
+              "refused where signing is demanded, which Samba does not do", bare + ("--sign",),
+              code=1, error="signature does not hold", logged=("NTLMv2", OK))
     yield Row("SMB1 without extended security", "anonymous", bare, user=None, share="pub",
               facts={"identity": "anonymous", "protection": "none"},
               logged=("No-Password", OK), response=None)
@@ -206,7 +210,8 @@ def weak():
     yield Row("SMB1 without extended security", "wrong password", bare, password="x", code=1,
               status="STATUS_LOGON_FAILURE", logged=("NTLMv2", "NT_STATUS_WRONG_PASSWORD"),
               response="invalid")
-    yield Row("SMB1 without extended security", "NTLMv2 where Samba takes no raw one", bare,
+    yield Row("SMB1 without extended security",
+              "NTLMv2 is refused where Samba takes no raw one", bare,
               server="strict", code=1, status="STATUS_INVALID_PARAMETER", logged=None)
 
 
