@@ -85,26 +85,27 @@ def dialects():
                       facts={"protection": "encrypted"}, logged=("NTLMv2", OK), encrypted=True)
             yield Row("dialect", f"{dialect} share demands encryption", ("--dialect", dialect),
                       share="secret", dialect=dialect,
-                      facts={"protection": "signed", "share": "secret, encrypted"},
+                      facts={"protection": "signed",
+                             "share": {"name": "secret", "encrypted": True}},
                       logged=("NTLMv2", OK), encrypted=True)
         else:
             yield Row("dialect", f"{dialect} has no encryption",
                       ("--dialect", dialect, "--encrypt"), code=1,
                       error="encryption is not available", response=None)
-    yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate", ("--dialect", "1", "3.1.1"),
+    yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate", ("--dialect", "1-3.1.1"),
               dialect="3.1.1", logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.0.2 by an SMB1 negotiate",
               ("--dialect", "2.0.2", "--multi-protocol"), dialect="2.0.2",
               logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.1 to 3.0.2 by an SMB1 negotiate",
-              ("--dialect", "2.1", "3.0.2", "--multi-protocol"), dialect="3.0.2",
+              ("--dialect", "2.1-3.0.2", "--multi-protocol"), dialect="3.0.2",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "1 to 3.1.1 by an SMB1 negotiate, a server of 2.0.2",
-              ("--dialect", "1", "3.1.1"), server="old", dialect="2.0.2",
+              ("--dialect", "1-3.1.1"), server="old", dialect="2.0.2",
               proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
     yield Row("dialect", "2.0.2 to 3.1.1, a server of 2.0.2", server="old", dialect="2.0.2",
               proved={"negotiate_info": False}, logged=("NTLMv2", OK), signed=True)
-    yield Row("dialect", "2.0.2 to 3.0", ("--dialect", "2.0.2", "3.0"), dialect="3.0",
+    yield Row("dialect", "2.0.2 to 3.0", ("--dialect", "2.0.2-3.0"), dialect="3.0",
               proved={"negotiate_info": True}, logged=("NTLMv2", OK), signed=True)
     for dialect in ("1", "3.1.1"):
         yield Row("dialect", f"{dialect} over NetBIOS", ("--dialect", dialect, "--netbios"),
@@ -131,9 +132,10 @@ def servers():
         yield Row("server requires encryption", dialect, ("--dialect", dialect),
                   server="encrypting", dialect=dialect, facts={"protection": "encrypted"},
                   logged=("NTLMv2", OK), encrypted=True)
-    yield Row("server requires encryption", "2.1", ("--dialect", "2.1"), server="encrypting",
-              code=1, error="server has no dialect in common", response=None)
-    yield Row("server requires signing", "anonymous all the same", server="signing",
+    yield Row("server requires encryption", "2.1, which has none, is refused",
+              ("--dialect", "2.1"), server="encrypting", code=1,
+              error="server has no dialect in common", response=None)
+    yield Row("server requires signing", "anonymous, unsigned all the same", server="signing",
               user=None, share="IPC$", facts={"identity": "anonymous", "protection": "none"},
               logged=(None, OK), response="absent")
 
@@ -163,14 +165,16 @@ def accounts():
         yield Row("anonymous", dialect, only, user=None, share="pub",
                   facts={"identity": "anonymous", "protection": "none"},
                   proved={"server": False}, logged=(None, OK), response="absent")
-        yield Row("anonymous", f"signing demanded, {dialect}", only + ("--sign",), user=None,
-                  share="pub", code=1, error="signing is not available", response=None)
+        yield Row("anonymous", f"refused where signing is demanded, {dialect}",
+                  only + ("--sign",), user=None, share="pub", code=1,
+                  error="signing is not available", response=None)
         yield Row("guest", dialect, only + ("--insecure-allow-guest",), user="nobody-here",
                   password="x", share="pub", facts={"identity": "guest", "protection": "none"},
                   proved={"server": False}, logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"),
                   response=None)
-        yield Row("guest", f"not allowed, {dialect}", only, user="nobody-here", password="x",
-                  share="pub", code=1, error="server let the account in as guest or as nobody",
+        yield Row("guest", f"refused unless allowed, {dialect}", only, user="nobody-here",
+                  password="x", share="pub", code=1,
+                  error="server let the account in as guest or as nobody",
                   logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"), response=None)
 
 
@@ -183,7 +187,8 @@ def weak():
     yield Row("weak", "NTLMv1-ESS, encrypted", LEVELS["NTLMv1-ESS"] + ("--encrypt",),
               dialect="3.1.1", facts={"version": "NTLMv1-ESS"}, logged=("NTLMv1", OK),
               encrypted=True)
-    yield Row("weak", "NTLMv1 to a server of NTLMv2", LEVELS["NTLMv1"], server="strict", code=1,
+    yield Row("weak", "NTLMv1 is refused by a server of NTLMv2", LEVELS["NTLMv1"],
+              server="strict", code=1,
               status="STATUS_LOGON_FAILURE", logged=("NTLMv1", "NT_STATUS_WRONG_PASSWORD"))
     bare = ("--dialect", "1", "--insecure-bare-session-setup")
     for version, level in LEVELS.items():
@@ -192,13 +197,21 @@ def weak():
                       facts={"version": version.split()[0], "smb_extended_security": False,
                              "protection": "none"},
                       logged=(version.split()[0], OK))
-    yield Row("SMB1 without extended security", "signing demanded, which Samba does not do",
-              bare + ("--sign",), code=1, error="signature does not hold",
-              logged=("NTLMv2", OK))
+    yield Row("SMB1 without extended security",
+              "refused where signing is demanded, which Samba does not do", bare + ("--sign",),
+              code=1, error="signature does not hold", logged=("NTLMv2", OK))
+    yield Row("SMB1 without extended security", "anonymous", bare, user=None, share="pub",
+              facts={"identity": "anonymous", "protection": "none"},
+              logged=("No-Password", OK), response=None)
+    yield Row("SMB1 without extended security", "guest", bare + ("--insecure-allow-guest",),
+              user="nobody-here", password="x", share="pub",
+              facts={"identity": "guest", "protection": "none"},
+              logged=("NTLMv2", "NT_STATUS_NO_SUCH_USER"), response=None)
     yield Row("SMB1 without extended security", "wrong password", bare, password="x", code=1,
               status="STATUS_LOGON_FAILURE", logged=("NTLMv2", "NT_STATUS_WRONG_PASSWORD"),
               response="invalid")
-    yield Row("SMB1 without extended security", "NTLMv2 where Samba takes no raw one", bare,
+    yield Row("SMB1 without extended security",
+              "NTLMv2 is refused where Samba takes no raw one", bare,
               server="strict", code=1, status="STATUS_INVALID_PARAMETER", logged=None)
 
 
@@ -219,7 +232,7 @@ def run(command, environment=None):
     return done
 
 
-def check(row, server, ntlm, folder):
+def check(row, server, ntlm, folder, reports):
     """Runs a row; raises Failed where something is not as it must be."""
     capture = os.path.join(folder, "row.pcapng")
     if os.path.exists(capture):
@@ -239,6 +252,10 @@ def check(row, server, ntlm, folder):
     if not done.stdout:
         raise Failed(f"no report: {done.stderr}")
     report = json.loads(done.stdout)
+    if reports:
+        name = "".join(c if c.isalnum() else "-" for c in f"{row.kind} {row.name}")
+        with open(os.path.join(reports, f"{name}.json"), "w", encoding="utf-8") as file:
+            file.write(done.stdout)
     failure = report["failure"] or {}
     same("exit code", done.returncode, row.code)
     same("result", report["result"], "refused" if row.code else "accepted")
@@ -332,6 +349,7 @@ def main():
     parser.add_argument("--only", help="rows whose kind or name has this")
     parser.add_argument("--check", metavar="PAGE", help="fail unless the page shows these rows")
     parser.add_argument("--write", metavar="PAGE", help="write the rows into the page")
+    parser.add_argument("--reports", metavar="FOLDER", help="keep the JSON of each row there")
     parser.add_argument("--list", action="store_true", help="print the rows and end")
     options = parser.parse_args()
     chosen = [row for row in rows()
@@ -350,7 +368,7 @@ def main():
             with smbd.Smbd(home, port, netbios_port, **settings) as server:
                 for row in of_server:
                     try:
-                        check(row, server, os.path.abspath(options.ntlm), folder)
+                        check(row, server, os.path.abspath(options.ntlm), folder, options.reports)
                         row.passed = True
                     except (Failed, subprocess.TimeoutExpired) as why:
                         row.passed = False

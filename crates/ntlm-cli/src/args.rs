@@ -1,6 +1,8 @@
 //! The command line. Help is written to teach.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use ntlm_smb::Dialect;
+use ntlm_smb::client::{DialectRange, Protocol};
 use std::path::PathBuf;
 
 /// NTLM that one can look inside.
@@ -458,8 +460,11 @@ pub(crate) enum WithVerdict {
 #[derive(Debug, ClapArgs)]
 #[command(before_help = LOGON_FIRST, after_help = LOGON_LAST)]
 pub(crate) struct LogonArgs {
-    /// smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous
-    #[arg(value_name = "URL")]
+    /// Where to log on, and as whom
+    #[arg(
+        value_name = "URL",
+        help = "smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous"
+    )]
     pub(crate) url: String,
     /// File of accounts to find the user's secret in. May be given several times
     ///
@@ -479,9 +484,9 @@ pub(crate) struct LogonArgs {
     /// Code page of the LM hash
     #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
     pub(crate) code_page: Page,
-    /// Only this dialect; two for a range. By default 2.0.2 to 3.1.1
-    #[arg(long, value_name = "DIALECT", value_enum, num_args = 1..=2, help_heading = "What to ask for")]
-    pub(crate) dialect: Vec<SmbDialect>,
+    /// Only this dialect, or with a hyphen between two a range: 1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1
+    #[arg(long, value_name = "DIALECT", default_value = "2.0.2-3.1.1", value_parser = SmbDialects::parse, help_heading = "What to ask for")]
+    pub(crate) dialect: SmbDialects,
     /// Insist on signatures, and say so. Where there is a key, messages are signed anyhow
     #[arg(long, help_heading = "What to ask for")]
     pub(crate) sign: bool,
@@ -524,22 +529,27 @@ pub(crate) struct LogonArgs {
     pub(crate) timeout: u16,
 }
 
-/// Dialects by the names that people use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum SmbDialect {
-    /// SMB1 (NT LM 0.12)
-    #[value(name = "1")]
-    Smb1,
-    #[value(name = "2.0.2")]
-    Smb202,
-    #[value(name = "2.1")]
-    Smb210,
-    #[value(name = "3.0")]
-    Smb300,
-    #[value(name = "3.0.2")]
-    Smb302,
-    #[value(name = "3.1.1")]
-    Smb311,
+/// A range of dialects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SmbDialects(pub(crate) DialectRange);
+
+impl SmbDialects {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (oldest, newest) = text.split_once('-').unwrap_or((text, text));
+        let protocol = |name: &str| {
+            let dialect = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name);
+            match (name, dialect) {
+                ("1", _) => Ok(Protocol::Smb1),
+                (_, Some(dialect)) => Ok(Protocol::Smb2(dialect)),
+                _ => Err(format!("no dialect {name}: there are 1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1")),
+            }
+        };
+        let range = DialectRange { oldest: protocol(oldest)?, newest: protocol(newest)? };
+        if range.oldest > range.newest {
+            return Err("the older dialect comes first".to_owned());
+        }
+        Ok(Self(range))
+    }
 }
 
 /// How messages are signed under 3.1.1.
@@ -576,7 +586,7 @@ Examples:
   ntlm logon smb://alice@server/data --secrets accounts.toml --write-capture logon.pcapng
   ntlm explain logon.pcapng --secrets accounts.toml
       the same logon seen from outside
-  ntlm logon smb://alice@server/data --dialect 2.1 3.0.2 --json
+  ntlm logon smb://alice@server/data --dialect 2.1-3.0.2 --json
       a range of dialects; an object for programs
 
 Exit codes:

@@ -4,7 +4,7 @@ mod advice;
 mod report;
 mod url;
 
-use crate::args::{LogonArgs, SecretArgs, Signing, SmbCipher, SmbDialect};
+use crate::args::{LogonArgs, SecretArgs, Signing, SmbCipher};
 use crate::failure::Failure;
 use crate::{screen, secrets};
 use ntlm::keys::AccountSecret;
@@ -12,8 +12,8 @@ use ntlm::policy::{ClientPolicy, LmCompatibilityLevel};
 use ntlm::{AccountName, ClientConfig as NtlmConfig, Credential};
 use ntlm_capture::{Direction, Endpoints, FlowId, StreamWriter, Timestamp};
 use ntlm_net::smb::{Client, Error, Limits, Options, Record, Recorded, Who};
-use ntlm_smb::client::{ClientConfig, DialectRange, Protocol};
-use ntlm_smb::{Cipher, Dialect, SigningAlgorithm, Transport};
+use ntlm_smb::client::ClientConfig;
+use ntlm_smb::{Cipher, SigningAlgorithm, Transport};
 use report::Report;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -144,13 +144,6 @@ fn credential(args: &LogonArgs, name: &AccountName) -> Result<Credential, Failur
 }
 
 fn options(args: &LogonArgs, url: &Url, record: &Record) -> Result<Options, Failure> {
-    let mut dialects: Vec<Protocol> = args.dialect.iter().copied().map(Protocol::from).collect();
-    dialects.sort_unstable();
-    let dialects = match dialects.as_slice() {
-        [] => DialectRange::default(),
-        [oldest, .., newest] => DialectRange { oldest: *oldest, newest: *newest },
-        [only] => DialectRange::only(*only),
-    };
     let policy = match args.insecure_level.map(LmCompatibilityLevel::from_number) {
         None => ClientPolicy::default(),
         Some(Some(level)) => ClientPolicy::at_level(level),
@@ -164,7 +157,7 @@ fn options(args: &LogonArgs, url: &Url, record: &Record) -> Result<Options, Fail
     };
     let defaults = ClientConfig::default();
     let client = ClientConfig {
-        dialects,
+        dialects: args.dialect.0,
         multi_protocol: args.multi_protocol,
         signing_algorithms: or_default(&args.signing_algorithm, defaults.signing_algorithms),
         ciphers: or_default(&args.cipher, defaults.ciphers),
@@ -186,19 +179,6 @@ fn options(args: &LogonArgs, url: &Url, record: &Record) -> Result<Options, Fail
 
 fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {
     if given.is_empty() { default } else { given.iter().copied().map(Into::into).collect() }
-}
-
-impl From<SmbDialect> for Protocol {
-    fn from(dialect: SmbDialect) -> Self {
-        match dialect {
-            SmbDialect::Smb1 => Self::Smb1,
-            SmbDialect::Smb202 => Self::Smb2(Dialect::Smb202),
-            SmbDialect::Smb210 => Self::Smb2(Dialect::Smb210),
-            SmbDialect::Smb300 => Self::Smb2(Dialect::Smb300),
-            SmbDialect::Smb302 => Self::Smb2(Dialect::Smb302),
-            SmbDialect::Smb311 => Self::Smb2(Dialect::Smb311),
-        }
-    }
 }
 
 impl From<Signing> for SigningAlgorithm {

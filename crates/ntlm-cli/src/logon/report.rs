@@ -173,12 +173,8 @@ impl Report {
         }
         let encrypts = tree.encrypts() || client.is_encrypted();
         let text = if encrypts { format!("{}, encrypted", self.share) } else { self.share.clone() };
-        self.logon.push(Fact {
-            name: "share",
-            json_name: "share",
-            value: text.clone().into(),
-            text,
-        });
+        let value = json!({ "name": self.share, "encrypted": encrypts });
+        self.logon.push(Fact { name: "share", json_name: "share", value, text });
     }
 
     pub(super) fn echoed(&mut self) {

@@ -10,4 +10,5 @@ mod common;
 mod explain;
 mod hostile;
 mod keys_and_decode;
+mod logon;
 mod schema;

@@ -6,10 +6,10 @@ use ntlm::keys::{AccountSecret, Password};
 use ntlm::text::CodePage;
 use ntlm::{AccountName, Credential};
 use ntlm_net::smb::{Client, Error, Negotiated, Options, Who};
-use ntlm_smb::client::{ClientConfig, ClientError, DialectRange, PeerError, Protocol};
+use ntlm_smb::client::{ClientConfig, ClientError, DialectRange, PeerError, Protocol, Unavailable};
 use ntlm_smb::file::{AccessMask, CreateDisposition};
 use ntlm_smb::smb2::{Header, SessionFlags};
-use ntlm_smb::{Dialect, NtStatus, SignatureError};
+use ntlm_smb::{Dialect, NtStatus, SignatureError, SigningAlgorithm};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -60,6 +60,12 @@ impl Drop for Smbd {
 
 fn alice() -> Credential {
     let secret = AccountSecret::from_password(&Password::from("Wonderland-42"), CodePage::Cp850);
+    Credential { name: AccountName::parse("alice"), secret }
+}
+
+/// With another password.
+fn not_alice() -> Credential {
+    let secret = AccountSecret::from_password(&Password::from("another"), CodePage::Cp850);
     Credential { name: AccountName::parse("alice"), secret }
 }
 
@@ -184,6 +190,10 @@ async fn authenticating_again_keeps_the_keys() {
         client.log_on(Who::Account(&alice())).await.unwrap();
         assert_eq!(keys(&client), before, "{protocol}");
         client.echo().await.unwrap();
+        let error = client.log_on(Who::Account(&not_alice())).await.unwrap_err();
+        assert!(error.is_refusal(), "{protocol}: {error}");
+        let error = client.echo().await.unwrap_err();
+        assert!(matches!(error, Error::NotLoggedOn), "{protocol}: {error}");
         // The same with everything encrypted, the second SESSION_SETUP too.
         if protocol >= Protocol::Smb2(Dialect::Smb300) {
             let mut client = whole(smbd.address, encrypting(only(protocol))).await.unwrap();
@@ -197,32 +207,57 @@ async fn authenticating_again_keeps_the_keys() {
 #[ignore = "needs smbd: cargo xtask smb"]
 async fn another_connection_joins_the_session() {
     let smbd = Smbd::start();
-    for dialect in [Dialect::Smb300, Dialect::Smb302, Dialect::Smb311] {
+    let (cmac, gmac) = (SigningAlgorithm::AesCmac, SigningAlgorithm::AesGmac);
+    for (dialect, algorithm) in [
+        (Dialect::Smb300, cmac),
+        (Dialect::Smb302, cmac),
+        (Dialect::Smb311, cmac),
+        (Dialect::Smb311, gmac),
+    ] {
         for encrypted in [false, true] {
-            let options = || {
+            let options = |client_guid| {
                 let options = only(Protocol::Smb2(dialect));
+                let client = ClientConfig { signing_algorithms: vec![algorithm], ..options.client };
+                let options = Options { client, client_guid, ..options };
                 if encrypted { encrypting(options) } else { options }
             };
-            let mut first = whole(smbd.address, options()).await.unwrap();
-            let client_guid = Some(first.client_guid());
-            let beside = Options { client_guid, ..options() };
-            let mut second = Client::connect(smbd.address, beside).await.unwrap();
-            let session = first.session_to_bind().unwrap();
-            second.bind(session, &alice()).await.unwrap();
+            let mut first = whole(smbd.address, options(None)).await.unwrap();
+            let beside = || Client::connect(smbd.address, options(Some(first.client_guid())));
+            let [second, third, fourth] = [beside().await, beside().await, beside().await];
+            let mut second = second.unwrap();
+            second.bind(first.session_to_bind().unwrap(), &alice()).await.unwrap();
             second.echo().await.unwrap();
             first.echo().await.unwrap();
             let tree = second.tree_connect(r"\\127.0.0.1\data").await.unwrap();
             second.tree_disconnect(tree).await.unwrap();
 
+            let mut third = third.unwrap();
+            let bound = third.bind(first.session_to_bind().unwrap(), &alice()).await;
+            if algorithm == gmac {
+                // It would sign with the nonces of the second.
+                let error = bound.unwrap_err();
+                let expected = ClientError::Unavailable(Unavailable::Nonces);
+                assert!(matches!(&error, Error::Client(found) if *found == expected), "{error}");
+                continue;
+            }
+            bound.unwrap();
+            third.echo().await.unwrap();
             let session = first.session_to_bind().unwrap();
-            let mut third =
-                Client::connect(smbd.address, Options { client_guid, ..options() }).await.unwrap();
-            let secret = AccountSecret::from_password(&Password::from("another"), CodePage::Cp850);
-            let wrong = Credential { name: AccountName::parse("alice"), secret };
-            let error = third.bind(session, &wrong).await.unwrap_err();
+            let error = fourth.unwrap().bind(session, &not_alice()).await.unwrap_err();
             assert!(error.is_refusal(), "{error}");
             first.echo().await.expect("the session is as it was");
         }
+    }
+    // What the session does not have.
+    let mut first = whole(smbd.address, only(NEWEST)).await.unwrap();
+    let older = only(Protocol::Smb2(Dialect::Smb302));
+    let newer = only(NEWEST);
+    let other = ClientConfig { signing_algorithms: vec![cmac], ..newer.client.clone() };
+    for options in [older, Options { client: other, ..newer }] {
+        let mut second = Client::connect(smbd.address, options).await.unwrap();
+        let error = second.bind(first.session_to_bind().unwrap(), &alice()).await.unwrap_err();
+        let expected = ClientError::Unavailable(Unavailable::Binding);
+        assert!(matches!(&error, Error::Client(found) if *found == expected), "{error}");
     }
 }
 

@@ -169,6 +169,10 @@ impl Connection {
         })
     }
 
+    pub(super) const fn next_message_id(&self) -> u64 {
+        self.next_message_id
+    }
+
     /// A header for the next request.
     pub(super) fn next_header(&mut self, command: Command) -> Result<Header, ClientError> {
         self.credits = self.credits.checked_sub(1).ok_or(PeerError::NoCredits)?;

@@ -94,13 +94,13 @@ pub enum Unavailable {
     BareSessionSetup,
     /// Unicode, or NTSTATUS, which SMB1 servers need for us.
     Unicode,
-    /// Binding needs SMB 3 and the dialect, cipher and account of the session.
+    /// Binding needs SMB 3, an account, and the dialect and signing algorithm of the session.
     Binding,
     /// This generation of SMB does not do it.
     Operation(&'static str),
     /// The range of dialects is empty, or no signing algorithm is offered.
     Dialects,
-    /// Randomness: all nonces of a session are used.
+    /// All nonces of a session are used, or this one is.
     Nonces,
 }
 
@@ -166,7 +166,7 @@ impl fmt::Display for Unavailable {
             Self::Binding => f.write_str("this connection cannot be bound to that session"),
             Self::Operation(what) => write!(f, "{what} is not done here"),
             Self::Dialects => f.write_str("nothing to offer: no dialect, or no signing algorithm"),
-            Self::Nonces => f.write_str("no nonces left for this session"),
+            Self::Nonces => f.write_str("a nonce of this session would be used twice"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::connection::{Pending, Protection};
 use super::error::{ClientError, PeerError, Unavailable};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, SigningAlgorithm};
 use crate::encryption::{Nonces, PacketCipher};
 use crate::keys::{CipherKey, SigningKey, SmbKeySchedule};
 use crate::signature_rule::{Identity, SessionPhase, SignatureRule, Signed};
@@ -75,9 +75,12 @@ impl Ciphers {
 pub struct SessionToBind {
     pub(super) id: u64,
     pub(super) dialect: Dialect,
+    pub(super) signing_algorithm: SigningAlgorithm,
     pub(super) signing_key: SigningKey,
     pub(super) ciphers: Option<Ciphers>,
     pub(super) encrypts: bool,
+    /// 1 for the first connection that joins, and so on.
+    pub(super) channel: u8,
 }
 
 impl Session {
@@ -124,7 +127,8 @@ impl Session {
     }
 
     /// What a further connection of the same client needs to join this session (MS-SMB2
-    /// 3.2.4.2.3.3). Each has nonces of its own.
+    /// 3.2.4.2.3.3). Each has nonces of its own. Under AES-GMAC only the first can join; who
+    /// wants more of them offers another algorithm from the start.
     ///
     /// # Errors
     ///
@@ -142,9 +146,11 @@ impl Session {
         Ok(SessionToBind {
             id: self.id,
             dialect: self.keys.dialect(),
+            signing_algorithm: self.keys.signing_algorithm(),
             signing_key: signing_key.duplicate(),
             ciphers,
             encrypts: self.encrypts,
+            channel: self.channels,
         })
     }
 

@@ -4,6 +4,7 @@
 use super::connection::{Connection, Pending, Protection, Request, refusal};
 use super::error::{ClientError, PeerError, Unavailable};
 use super::session::{Ciphers, Logon, Session, SessionToBind, check};
+use crate::dialect::SigningAlgorithm;
 use crate::keys::{
     Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation, SmbKeySchedule,
 };
@@ -80,7 +81,9 @@ impl SessionSetup {
     ///
     /// # Errors
     ///
-    /// The connection cannot be bound to that session.
+    /// The connection cannot be bound to that session: it has another dialect or signing
+    /// algorithm; or it signs by AES-GMAC, and another was bound before or it began with an SMB1
+    /// NEGOTIATE.
     pub fn start(
         connection: &mut Connection,
         purpose: Purpose,
@@ -90,10 +93,18 @@ impl SessionSetup {
             Purpose::New => 0,
             Purpose::Again(session) => session.id,
             Purpose::Bind(session) => {
-                if session.dialect != connection.negotiated.dialect {
+                let algorithm = connection.negotiated.signing_algorithm;
+                if session.dialect != connection.negotiated.dialect
+                    || session.signing_algorithm != algorithm
+                {
                     return Err(Unavailable::Binding.into());
                 }
-                let algorithm = connection.negotiated.signing_algorithm;
+                // A MessageId is the nonce of AES-GMAC, and every connection counts from the same:
+                // two that sign their SESSION_SETUP with the session's key would give it away.
+                let nonce_is_used = session.channel > 1 || connection.next_message_id() > 1;
+                if algorithm == SigningAlgorithm::AesGmac && nonce_is_used {
+                    return Err(Unavailable::Nonces.into());
+                }
                 master = Some(Signer::new(algorithm, &session.signing_key));
                 session.id
             }
