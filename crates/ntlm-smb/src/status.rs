@@ -69,6 +69,10 @@ impl NtStatus {
     pub const DELETE_PENDING: Self = Self(0xc000_0056);
     /// STATUS_INVALID_DEVICE_REQUEST.
     pub const INVALID_DEVICE_REQUEST: Self = Self(0xc000_0010);
+    /// STATUS_CANCELLED: the client cancelled it.
+    pub const CANCELLED: Self = Self(0xc000_0120);
+    /// STATUS_SHARING_VIOLATION: somebody else has it open.
+    pub const SHARING_VIOLATION: Self = Self(0xc000_0043);
     /// STATUS_FILE_IS_A_DIRECTORY.
     pub const FILE_IS_A_DIRECTORY: Self = Self(0xc000_00ba);
     /// STATUS_TOO_MANY_OPENED_FILES.
@@ -84,7 +88,7 @@ impl NtStatus {
     /// STATUS_SMB_BAD_UID, of SMB1: no such session.
     pub const SMB_BAD_UID: Self = Self(0x005b_0002);
 
-    const NAMES: [(Self, &str); 38] = [
+    const NAMES: [(Self, &str); 40] = [
         (Self::SUCCESS, "STATUS_SUCCESS"),
         (Self::PENDING, "STATUS_PENDING"),
         (Self::BUFFER_OVERFLOW, "STATUS_BUFFER_OVERFLOW"),
@@ -119,6 +123,8 @@ impl NtStatus {
         (Self::NO_LOGON_SERVERS, "STATUS_NO_LOGON_SERVERS"),
         (Self::DELETE_PENDING, "STATUS_DELETE_PENDING"),
         (Self::INVALID_DEVICE_REQUEST, "STATUS_INVALID_DEVICE_REQUEST"),
+        (Self::CANCELLED, "STATUS_CANCELLED"),
+        (Self::SHARING_VIOLATION, "STATUS_SHARING_VIOLATION"),
         (Self::FILE_IS_A_DIRECTORY, "STATUS_FILE_IS_A_DIRECTORY"),
         (Self::TOO_MANY_OPENED_FILES, "STATUS_TOO_MANY_OPENED_FILES"),
         (Self::FILE_CLOSED, "STATUS_FILE_CLOSED"),

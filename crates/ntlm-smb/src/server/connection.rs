@@ -129,6 +129,18 @@ impl Connection {
         }
     }
 
+    /// Answers a request with STATUS_PENDING. It waits until the client cancels it.
+    ///
+    /// # Errors
+    ///
+    /// The connection must end.
+    pub fn delay(&mut self, requests: &mut Requests, request: &Request) -> Result<(), PeerError> {
+        match &mut self.phase {
+            Phase::Negotiating { .. } => Err(PeerError::NotNegotiated),
+            Phase::Smb2(smb2) => smb2.delay(requests, request),
+        }
+    }
+
     /// All answers as one packet, signed and encrypted as they have to be; `None` without any.
     ///
     /// # Errors

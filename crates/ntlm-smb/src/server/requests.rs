@@ -3,9 +3,11 @@
 use super::error::PeerError;
 use crate::error::TooLong;
 use crate::signature_rule::Identity;
+use crate::signing::Signer;
 use crate::smb2::{Compound, ErrorResponse, Header};
 use crate::status::NtStatus;
 use crate::wire::Part;
+use alloc::boxed::Box;
 use alloc::vec::{IntoIter, Vec};
 use ntlm::wire::Span;
 
@@ -20,11 +22,27 @@ pub struct Requests {
     pub(super) replies: Vec<Reply>,
 }
 
-/// One answer, and the session that signs it.
+/// One answer, and who signs it.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) message: Vec<u8>,
-    pub(super) signed_by: Option<u64>,
+    pub(super) signed_by: SignedBy,
+}
+
+/// Whose key signs an answer.
+#[derive(Debug)]
+pub(super) enum SignedBy {
+    Nobody,
+    /// A session on this connection.
+    Channel(u64),
+    /// A session that is on other connections only.
+    Session(Box<Signer>),
+}
+
+impl From<Option<u64>> for SignedBy {
+    fn from(session_id: Option<u64>) -> Self {
+        session_id.map_or(Self::Nobody, Self::Channel)
+    }
 }
 
 impl Requests {
@@ -62,7 +80,7 @@ impl Requests {
         if let (Ok(header), Some(previous)) = (Header::decode(&message), &mut self.previous) {
             previous.id = header.id;
         }
-        self.replies.push(Reply { message, signed_by: request.signed_by });
+        self.replies.push(Reply { message, signed_by: request.signed_by.into() });
     }
 }
 

@@ -7,7 +7,7 @@ use super::error::{PeerError, RefusalReason};
 use super::requests::{Requests, error_response};
 use super::sessions::{Sessions, SharedSession};
 use super::smb2::{Admitted, Smb2};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, SigningAlgorithm};
 use crate::keys::{
     CipherKey, Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation,
     SmbKeySchedule, Step as KeyStep,
@@ -303,7 +303,9 @@ impl Smb2 {
         }))
     }
 
-    /// Whether the connection may join the session that a request names (MS-SMB2 3.3.5.5).
+    /// Whether the connection may join the session that a request names (MS-SMB2 3.3.5.5). The order
+    /// is that of Windows, as smbtorture has it: first how the request is signed, which is as the
+    /// session signs; ClientGuid does not count, for whoever has the session's key is its client.
     fn check_binding(
         &self,
         sessions: &Sessions,
@@ -312,20 +314,34 @@ impl Smb2 {
     ) -> Result<(), Refused> {
         let refuse = |status, why| Err((status, RefusalReason::Binding(why)));
         let negotiated = &self.negotiated;
+        let session = sessions.get(header.session_id);
+        if let Some(session) = session.filter(|_| header.is_signed()) {
+            let gmac = SigningAlgorithm::AesGmac;
+            match (session.signing_algorithm == gmac, negotiated.signing_algorithm == gmac) {
+                (true, false) => {
+                    let status = NtStatus::REQUEST_OUT_OF_SEQUENCE;
+                    return refuse(status, "the session signs with AES-GMAC");
+                }
+                (false, true) => {
+                    let status = NtStatus::NOT_SUPPORTED;
+                    return refuse(status, "the session does not sign with AES-GMAC");
+                }
+                _ => {}
+            }
+        }
         if negotiated.dialect < Dialect::Smb300 || !self.config.multi_channel {
             return refuse(NtStatus::REQUEST_NOT_ACCEPTED, "no multichannel");
         }
-        let Some(session) = sessions.get(header.session_id) else {
-            return Err((NtStatus::USER_SESSION_DELETED, RefusalReason::NoSession));
-        };
+        let no_session = (NtStatus::USER_SESSION_DELETED, RefusalReason::NoSession);
+        let session = session.ok_or(no_session)?;
         if self.channels.contains_key(&header.session_id) {
             return refuse(NtStatus::REQUEST_NOT_ACCEPTED, "the connection has it already");
         }
-        if session.client_guid != negotiated.client_guid {
-            return refuse(NtStatus::USER_SESSION_DELETED, "session of another client");
-        }
         if session.dialect != negotiated.dialect {
             return refuse(NtStatus::INVALID_PARAMETER, "another dialect");
+        }
+        if session.cipher != negotiated.cipher {
+            return refuse(NtStatus::INVALID_PARAMETER, "another cipher");
         }
         let Some(signing_key) = &session.signing_key else {
             return refuse(NtStatus::NOT_SUPPORTED, "guest or anonymous");
@@ -333,13 +349,7 @@ impl Smb2 {
         if !header.is_signed() {
             return refuse(NtStatus::INVALID_PARAMETER, "not signed");
         }
-        if session.signing_algorithm != negotiated.signing_algorithm {
-            return refuse(NtStatus::REQUEST_OUT_OF_SEQUENCE, "another signing algorithm");
-        }
-        if session.cipher != negotiated.cipher {
-            return refuse(NtStatus::INVALID_PARAMETER, "another cipher");
-        }
-        if Signer::new(negotiated.signing_algorithm, signing_key).verify(message).is_err() {
+        if Signer::new(session.signing_algorithm, signing_key).verify(message).is_err() {
             return Err((NtStatus::ACCESS_DENIED, RefusalReason::Signature));
         }
         Ok(())
@@ -466,7 +476,6 @@ impl Smb2 {
                 dialect: negotiated.dialect,
                 signing_algorithm: negotiated.signing_algorithm,
                 cipher: negotiated.cipher,
-                client_guid: negotiated.client_guid,
                 signing_key: keys.signing_key().map(crate::keys::SigningKey::duplicate),
                 signing_required: setup.signing_required && is_account,
                 encrypts: config.require_encryption && is_account,
@@ -485,6 +494,7 @@ impl Smb2 {
             sessions.insert(setup.session_id, session);
             channel
         };
+        self.had_session = true;
         self.channels.insert(setup.session_id, channel);
         Ok((proved, Some(keys)))
     }
@@ -566,13 +576,14 @@ impl Smb2 {
                 self.encrypt(turn.encrypted, reply)
             }
             SetupKind::Binding => {
+                // As the session signs, whatever this connection negotiated.
                 let session = sessions.get(turn.header.session_id);
-                let of_client = session
-                    .filter(|session| session.client_guid == self.negotiated.client_guid)
-                    .filter(|session| session.dialect == self.negotiated.dialect)
-                    .filter(|_| turn.header.is_signed());
-                if let Some(key) = of_client.and_then(|session| session.signing_key.as_ref()) {
-                    let signer = Signer::new(self.negotiated.signing_algorithm, key);
+                let session = session.filter(|_| turn.header.is_signed());
+                let key = session.and_then(|session| {
+                    Some((session.signing_algorithm, session.signing_key.as_ref()?))
+                });
+                if let Some((algorithm, key)) = key {
+                    let signer = Signer::new(algorithm, key);
                     signer.sign(&mut reply).map_err(|_| PeerError::Signature)?;
                 }
                 Ok(reply)
@@ -603,7 +614,8 @@ fn encode(header: &Header, flags: SessionFlags, token: &[u8]) -> Result<Vec<u8>,
 /// What a client is told of a token that is refused.
 const fn token_status(error: &ntlm_spnego::PeerError) -> NtStatus {
     match error {
-        ntlm_spnego::PeerError::Decode(_) => NtStatus::INVALID_PARAMETER,
+        ntlm_spnego::PeerError::Decode(_)
+        | ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Decode(_)) => NtStatus::INVALID_PARAMETER,
         ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Blocked) => NtStatus::NOT_SUPPORTED,
         _ => NtStatus::LOGON_FAILURE,
     }

@@ -10,7 +10,7 @@ use ntlm::text::Utf16String;
 /// The sessions of a server. Every connection's steps take it.
 #[derive(Debug)]
 pub struct Sessions {
-    last_id: u64,
+    last_id: u32,
     sessions: BTreeMap<u64, SharedSession>,
     ended: Vec<u64>,
 }
@@ -24,7 +24,6 @@ pub(super) struct SharedSession {
     pub(super) dialect: Dialect,
     pub(super) signing_algorithm: SigningAlgorithm,
     pub(super) cipher: Option<Cipher>,
-    pub(super) client_guid: [u8; 16],
     /// `None` for guest and anonymous.
     pub(super) signing_key: Option<SigningKey>,
     /// To the server, to the client.
@@ -38,12 +37,10 @@ pub(super) struct SharedSession {
 
 impl Sessions {
     /// None yet. SessionId counts from `first` on: a random one, so that ids of before a restart
-    /// mean nothing.
+    /// mean nothing. It stays within 32 bits, as Samba's, whose tools keep no more of it.
     #[must_use]
     pub const fn new(first: u32) -> Self {
-        let [a, b, c, d] = first.to_le_bytes();
-        let last_id = u64::from_le_bytes([0, 0, 0, 0, a, b, c, d & 0x7f]);
-        Self { last_id, sessions: BTreeMap::new(), ended: Vec::new() }
+        Self { last_id: first, sessions: BTreeMap::new(), ended: Vec::new() }
     }
 
     /// How many there are.
@@ -63,13 +60,15 @@ impl Sessions {
         core::mem::take(&mut self.ended)
     }
 
-    /// A SessionId that was never used: neither 0 nor all ones.
-    pub(super) const fn new_id(&mut self) -> u64 {
-        self.last_id = self.last_id.wrapping_add(1);
-        if self.last_id == u64::MAX || self.last_id == 0 {
-            self.last_id = 1;
+    /// A SessionId that no session has: neither 0 nor all ones.
+    pub(super) fn new_id(&mut self) -> u64 {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            let id = u64::from(self.last_id);
+            if self.last_id != 0 && !self.sessions.contains_key(&id) {
+                return id;
+            }
         }
-        self.last_id
     }
 
     pub(super) fn get(&self, session_id: u64) -> Option<&SharedSession> {

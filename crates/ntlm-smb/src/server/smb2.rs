@@ -6,7 +6,7 @@ use super::config::ServerConfig;
 use super::connection::Step;
 use super::error::PeerError;
 use super::negotiating::Negotiated;
-use super::requests::{Reply, Request, Requests, error_response};
+use super::requests::{Reply, Request, Requests, SignedBy, error_response};
 use super::session_setup::Pending;
 use super::sessions::Sessions;
 use super::window::Window;
@@ -14,13 +14,15 @@ use crate::dialect::Dialect;
 use crate::encryption::InnerDefect;
 use crate::keys::PreauthIntegrityHash;
 use crate::signature_rule::Identity;
+use crate::signing::Signer;
 use crate::smb2::{
-    BareMessage, Command, CtlCode, FileId, Header, HeaderFlags, IoctlRequest, IoctlResponse,
-    TransformHeader, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse,
+    BareMessage, Command, CtlCode, FileId, Header, HeaderFlags, HeaderId, IoctlRequest,
+    IoctlResponse, TransformHeader, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse,
 };
 use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -37,6 +39,19 @@ pub(super) struct Smb2 {
     /// May still have sessions that ended on another connection.
     pub(super) channels: BTreeMap<u64, Channel>,
     pub(super) setups: BTreeMap<u64, Pending>,
+    /// Whether anybody was ever logged on.
+    pub(super) had_session: bool,
+    /// By AsyncId.
+    delayed: BTreeMap<u64, Delayed>,
+    last_async_id: u64,
+}
+
+/// A request that was answered with STATUS_PENDING (MS-SMB2 3.3.4.2).
+#[derive(Debug)]
+struct Delayed {
+    response: Header,
+    signed_by: Option<u64>,
+    encrypted: Option<u64>,
 }
 
 /// A request whose number is good, before its session is looked at.
@@ -55,8 +70,17 @@ impl Smb2 {
         hash: PreauthIntegrityHash,
         window: Window,
     ) -> Self {
-        let (channels, setups) = (BTreeMap::new(), BTreeMap::new());
-        Self { config, negotiated, hash, window, channels, setups }
+        Self {
+            config,
+            negotiated,
+            hash,
+            window,
+            channels: BTreeMap::new(),
+            setups: BTreeMap::new(),
+            had_session: false,
+            delayed: BTreeMap::new(),
+            last_async_id: 0,
+        }
     }
 
     /// What this connection has of a session that still stands.
@@ -92,7 +116,7 @@ impl Smb2 {
         let mut requests = Requests::new(packet, start, encrypted)?;
         match requests.messages.as_slice() {
             [(header, _)] if header.command == Command::SESSION_SETUP => {
-                match self.admit(&mut requests)? {
+                match self.admit(sessions, &mut requests)? {
                     Some(admitted) => self.session_setup(sessions, &requests, admitted, fresh),
                     None => Ok(Step::Requests(requests)),
                 }
@@ -101,13 +125,21 @@ impl Smb2 {
         }
     }
 
-    /// The next message of a packet, if its number is good. CANCEL has none of its own, and nothing
-    /// here takes long enough to be cancelled.
-    fn admit(&mut self, requests: &mut Requests) -> Result<Option<Admitted>, PeerError> {
-        let Some((mut header, span)) =
-            requests.messages.find(|(header, _)| header.command != Command::CANCEL)
-        else {
-            return Ok(None);
+    /// The next message of a packet, if its number is good. CANCEL, which has none of its own, is
+    /// carried out on the way.
+    fn admit(
+        &mut self,
+        sessions: &Sessions,
+        requests: &mut Requests,
+    ) -> Result<Option<Admitted>, PeerError> {
+        let (mut header, span) = loop {
+            match requests.messages.next() {
+                None => return Ok(None),
+                Some((header, span)) if header.command == Command::CANCEL => {
+                    self.cancel(sessions, requests, &header, span)?;
+                }
+                Some(message) => break message,
+            }
         };
         if header.is_response() {
             return Err(PeerError::NotARequest);
@@ -149,12 +181,13 @@ impl Smb2 {
         sessions: &mut Sessions,
         requests: &mut Requests,
     ) -> Result<Option<Request>, PeerError> {
-        while let Some(admitted) = self.admit(requests)? {
+        while let Some(admitted) = self.admit(sessions, requests)? {
             let Admitted { header, response, span, is_related } = admitted;
             let bytes = requests.bytes(span);
             let encrypted = requests.encrypted.is_some();
             let checked = self.check(sessions, &header, bytes, encrypted)?;
             let signed_by = self.signed_by(sessions, &header);
+            let of_another = self.signer_of_another(sessions, &header, bytes);
             let answer = match checked {
                 Err(status) => error_response(&response, status)?,
                 Ok(None) => BareMessage.encode(&response).to_vec(),
@@ -167,6 +200,7 @@ impl Smb2 {
                     }
                 },
             };
+            let signed_by = of_another.unwrap_or_else(|| signed_by.into());
             requests.replies.push(Reply { message: answer, signed_by });
         }
         Ok(None)
@@ -182,8 +216,7 @@ impl Smb2 {
         encrypted: bool,
     ) -> Result<Result<Option<Identity>, NtStatus>, PeerError> {
         if header.command == Command::ECHO && header.session_id == 0 {
-            let somebody = self.has_session(sessions);
-            return if somebody { Ok(Ok(None)) } else { Err(PeerError::NobodyLoggedOn) };
+            return if self.had_session { Ok(Ok(None)) } else { Err(PeerError::NobodyLoggedOn) };
         }
         let Some(channel) = self.channel(sessions, header.session_id) else {
             return Ok(Err(NtStatus::USER_SESSION_DELETED));
@@ -197,7 +230,7 @@ impl Smb2 {
         }
         let is_signed = header.is_signed();
         if is_signed {
-            let holds = |signer: &crate::signing::Signer| signer.verify(bytes).is_ok();
+            let holds = |signer: &Signer| signer.verify(bytes).is_ok();
             if !channel.signer.as_ref().is_some_and(holds) {
                 return Ok(Err(NtStatus::ACCESS_DENIED));
             }
@@ -218,6 +251,81 @@ impl Smb2 {
         let channel = self.channel(sessions, header.session_id)?;
         let signs = header.is_signed() || channel.signing_required;
         (signs && channel.signer.is_some()).then_some(header.session_id)
+    }
+
+    /// Signs that a session is not on this connection, for a client that has the keys it has on
+    /// others.
+    fn signer_of_another(
+        &self,
+        sessions: &Sessions,
+        header: &Header,
+        bytes: &[u8],
+    ) -> Option<SignedBy> {
+        let session = sessions.get(header.session_id)?;
+        let is_other = header.is_signed() && !self.channels.contains_key(&header.session_id);
+        let key = session.signing_key.as_ref().filter(|_| is_other)?;
+        let signer = Signer::new(session.signing_algorithm, key);
+        signer.verify(bytes).is_ok().then(|| SignedBy::Session(Box::new(signer)))
+    }
+
+    /// Answers with STATUS_PENDING: nothing happens that the request could be answered with, until
+    /// it is cancelled.
+    pub(super) fn delay(
+        &mut self,
+        requests: &mut Requests,
+        request: &Request,
+    ) -> Result<(), PeerError> {
+        if self.delayed.len() >= usize::from(self.config.max_credits) {
+            let answer = request.refuse(NtStatus::INSUFFICIENT_RESOURCES)?;
+            requests.answer(request, answer);
+            return Ok(());
+        }
+        self.last_async_id += 1;
+        let async_id = self.last_async_id;
+        let response = Header {
+            flags: request.response.flags | HeaderFlags::ASYNC_COMMAND,
+            id: HeaderId::Async { async_id },
+            ..request.response
+        };
+        let message = error_response(&response, NtStatus::PENDING)?;
+        // Never signed: the real response has the same MessageId.
+        requests.replies.push(Reply { message, signed_by: SignedBy::Nobody });
+        // The credits went with the first.
+        let response = Header { credits: 0, ..response };
+        let (signed_by, encrypted) = (request.signed_by, requests.encrypted);
+        self.delayed.insert(async_id, Delayed { response, signed_by, encrypted });
+        Ok(())
+    }
+
+    /// CANCEL (MS-SMB2 3.3.5.16). It names the request by AsyncId or MessageId, and is protected as
+    /// that was; one that is not is ignored, as CANCEL has no answer.
+    fn cancel(
+        &mut self,
+        sessions: &Sessions,
+        requests: &mut Requests,
+        header: &Header,
+        span: Span,
+    ) -> Result<(), PeerError> {
+        let is_meant = |(async_id, delayed): &(&u64, &Delayed)| match header.id {
+            HeaderId::Async { async_id: meant } => **async_id == meant,
+            HeaderId::Sync { .. } => delayed.response.message_id == header.message_id,
+        };
+        let Some((async_id, delayed)) = self.delayed.iter().find(is_meant) else { return Ok(()) };
+        let async_id = *async_id;
+        let encrypted = requests.encrypted.is_some();
+        let checked = self.check(sessions, header, requests.bytes(span), encrypted)?;
+        let session_id = delayed.response.session_id;
+        if checked.is_err()
+            || delayed.encrypted != requests.encrypted
+            || header.session_id != session_id
+        {
+            return Ok(());
+        }
+        if let Some(Delayed { response, signed_by, .. }) = self.delayed.remove(&async_id) {
+            let message = error_response(&response, NtStatus::CANCELLED)?;
+            requests.replies.push(Reply { message, signed_by: signed_by.into() });
+        }
+        Ok(())
     }
 
     /// Answers what is not for the caller.
@@ -305,7 +413,13 @@ impl Smb2 {
                 set_next_command(&mut message);
             }
             if encrypted.is_none() {
-                self.sign(signed_by, &mut message)?;
+                match signed_by {
+                    SignedBy::Nobody => {}
+                    SignedBy::Channel(session_id) => self.sign(Some(session_id), &mut message)?,
+                    SignedBy::Session(signer) => {
+                        signer.sign(&mut message).map_err(|_| PeerError::Signature)?;
+                    }
+                }
             }
             packet.append(&mut message);
         }

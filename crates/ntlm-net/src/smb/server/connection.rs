@@ -148,7 +148,10 @@ impl Served {
             let message = requests.message(&request);
             let answer = shared.share.carry_out(&request, message, &mut related, now);
             let answer = answer.map_err(|error| CloseReason::Peer(PeerError::TooLong(error)))?;
-            requests.answer(&request, answer);
+            match answer {
+                Some(answer) => requests.answer(&request, answer),
+                None => machine.delay(&mut requests, &request).map_err(CloseReason::Peer)?,
+            }
         }
         let reply = machine.reply(requests).map_err(CloseReason::Peer)?;
         shared.close_what_ended();

@@ -5,7 +5,7 @@ use ntlm::FileTime;
 use ntlm::text::Utf16String;
 use ntlm_smb::file::{
     AccessMask, CreateAction, CreateDisposition, CreateOptions, FileAttributes,
-    NetworkOpenInformation,
+    NetworkOpenInformation, ShareAccess,
 };
 use ntlm_smb::server::Request;
 use ntlm_smb::smb2::{
@@ -56,7 +56,8 @@ struct Content {
     created: FileTime,
     written: FileTime,
     attributes: FileAttributes,
-    opens: usize,
+    /// Who has it open: what for, and what he lets others do meanwhile.
+    opens: BTreeMap<u64, (AccessMask, ShareAccess)>,
     delete_pending: bool,
 }
 
@@ -127,23 +128,24 @@ impl Share {
     /// A session ended: what it had open is closed.
     pub(super) fn end(&mut self, session_id: u64) {
         let Some(opened) = self.sessions.remove(&session_id) else { return };
-        opened.opens.into_values().for_each(|open| self.let_go(open));
+        opened.opens.into_iter().for_each(|(id, open)| self.let_go(id, open));
     }
 
-    /// Carries a request out.
+    /// Carries a request out. `None`: there is no answer until the client cancels it.
     pub(super) fn carry_out(
         &mut self,
         request: &Request,
         message: &[u8],
         related: &mut Related,
         now: FileTime,
-    ) -> Result<Vec<u8>, TooLong> {
+    ) -> Result<Option<Vec<u8>>, TooLong> {
         if !request.is_related {
             *related = Related(None);
         }
         match self.answer(request, message, related, now) {
-            Ok(answer) => Ok(answer),
-            Err(Refused::Status(status)) => request.refuse(status),
+            Ok(answer) => Ok(Some(answer)),
+            Err(Refused::Status(NtStatus::PENDING)) => Ok(None),
+            Err(Refused::Status(status)) => request.refuse(status).map(Some),
             Err(Refused::TooLong(error)) => Err(error),
         }
     }
@@ -170,12 +172,9 @@ impl Share {
             Command::TREE_DISCONNECT => {
                 BareMessage::decode(message)?;
                 opened.trees.remove(&tree_id);
-                let of_tree: Vec<Open> = opened
-                    .opens
-                    .extract_if(.., |_, open| open.tree_id == tree_id)
-                    .map(|(_, open)| open)
-                    .collect();
-                of_tree.into_iter().for_each(|open| self.let_go(open));
+                let of_tree: Vec<(u64, Open)> =
+                    opened.opens.extract_if(.., |_, open| open.tree_id == tree_id).collect();
+                of_tree.into_iter().for_each(|(id, open)| self.let_go(id, open));
                 Ok(BareMessage.encode(response).to_vec())
             }
             Command::CREATE => {
@@ -198,7 +197,7 @@ impl Share {
                 } else {
                     self.information(&open)
                 };
-                self.let_go(open);
+                self.let_go(id, open);
                 Ok(CloseResponse { flags: wanted, information }.encode(response))
             }
             Command::READ => {
@@ -221,6 +220,8 @@ impl Share {
                 self.set_info(header.session_id, &set, *related)?;
                 Ok(SetInfoResponse.encode(response))
             }
+            // Nothing is ever told of, so it lasts until it is cancelled.
+            Command::CHANGE_NOTIFY => Err(NtStatus::PENDING.into()),
             _ => Err(NtStatus::NOT_SUPPORTED.into()),
         }
     }
@@ -279,6 +280,7 @@ impl Share {
         if opened.opens.len() >= self.limits.opens {
             return Err(NtStatus::TOO_MANY_OPENED_FILES.into());
         }
+        let id = self.last_file_id + 1;
         let is_root = name.is_empty();
         let wants_directory = create.create_options.contains(CreateOptions::DIRECTORY_FILE);
         let (action, name) = if is_root {
@@ -291,7 +293,7 @@ impl Share {
                 return Err(NtStatus::NOT_SUPPORTED.into());
             }
             let name = name.as_units().to_vec();
-            (self.open_or_make(&name, create.create_disposition, now)?, Some(name))
+            (self.open_or_make(&name, create, id, now)?, Some(name))
         };
         let open = Open {
             tree_id,
@@ -302,8 +304,7 @@ impl Share {
                 && !is_root,
         };
         let information = self.information(&open);
-        self.last_file_id += 1;
-        let id = self.last_file_id;
+        self.last_file_id = id;
         self.sessions.entry(session_id).or_default().opens.insert(id, open);
         let file_id = FileId { persistent: id, volatile: id };
         let asked = create.requested_oplock_level;
@@ -324,9 +325,12 @@ impl Share {
     fn open_or_make(
         &mut self,
         name: &[u16],
-        disposition: CreateDisposition,
+        create: &CreateRequest<'_>,
+        id: u64,
         now: FileTime,
     ) -> Result<CreateAction, Refused> {
+        let disposition = create.create_disposition;
+        let ours = (create.desired_access, create.share_access);
         if disposition.0 > CreateDisposition::OVERWRITE_IF.0 {
             return Err(NtStatus::INVALID_PARAMETER.into());
         }
@@ -342,7 +346,7 @@ impl Share {
                 created: now,
                 written: now,
                 attributes: FileAttributes::ARCHIVE,
-                opens: 1,
+                opens: BTreeMap::from([(id, ours)]),
                 delete_pending: false,
             };
             self.files.insert(name.to_vec(), content);
@@ -350,6 +354,9 @@ impl Share {
         };
         if content.delete_pending {
             return Err(NtStatus::DELETE_PENDING.into());
+        }
+        if content.opens.values().any(|other| !are_compatible(ours, *other)) {
+            return Err(NtStatus::SHARING_VIOLATION.into());
         }
         let action = match disposition {
             CreateDisposition::CREATE => return Err(NtStatus::OBJECT_NAME_COLLISION.into()),
@@ -361,17 +368,17 @@ impl Share {
             content.data = Vec::new();
             content.written = now;
         }
-        content.opens += 1;
+        content.opens.insert(id, ours);
         Ok(action)
     }
 
     /// Closes what was opened, and deletes the file if that was wished.
-    fn let_go(&mut self, open: Open) {
+    fn let_go(&mut self, id: u64, open: Open) {
         let Some(name) = open.name else { return };
         let Some(content) = self.files.get_mut(&name) else { return };
         content.delete_pending |= open.delete_on_close;
-        content.opens = content.opens.saturating_sub(1);
-        if content.delete_pending && content.opens == 0 {
+        content.opens.remove(&id);
+        if content.delete_pending && content.opens.is_empty() {
             self.files.remove(&name);
         }
     }
@@ -584,4 +591,22 @@ impl Share {
         }
         Ok(())
     }
+}
+
+/// Whether two may have a file open, each with an access and what it lets others do (MS-FSA
+/// 2.1.5.1.2).
+fn are_compatible(one: (AccessMask, ShareAccess), other: (AccessMask, ShareAccess)) -> bool {
+    let needs = |access: AccessMask| {
+        let all = AccessMask::GENERIC_ALL | AccessMask::MAXIMUM_ALLOWED;
+        let reads = AccessMask::READ_DATA | AccessMask::EXECUTE | AccessMask::GENERIC_READ;
+        let writes = AccessMask::WRITE_DATA | AccessMask::APPEND_DATA | AccessMask::GENERIC_WRITE;
+        let mut needs = ShareAccess::empty();
+        needs.set(ShareAccess::READ, access.intersects(all | reads));
+        needs.set(ShareAccess::WRITE, access.intersects(all | writes));
+        needs.set(ShareAccess::DELETE, access.intersects(all | AccessMask::DELETE));
+        needs
+    };
+    let (ours, theirs) = (needs(one.0), needs(other.0));
+    // Who touches nothing but attributes is in nobody's way.
+    ours.is_empty() || theirs.is_empty() || other.1.contains(ours) && one.1.contains(theirs)
 }
