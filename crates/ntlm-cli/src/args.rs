@@ -46,6 +46,8 @@ Examples:
       every key of NTLM, and the rule that chooses how it is computed
   ntlm logon smb://alice@server/share --show-keys
       a real logon: what was negotiated, what was proved, and every key that came of it
+  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --show-keys
+      a server to log on to, which shows the same of whoever does
 
 Exit codes:
   0  nothing that could be checked is wrong
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Explain(Box<ExplainArgs>),
     /// Log on to a server and show what was negotiated and proved
     Logon(Box<LogonArgs>),
+    /// Serve logons, and show what was negotiated and proved in each
+    Serve(Box<ServeArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -593,3 +597,102 @@ Exit codes:
   0  logged on, and all that was demanded came about
   1  refused, or what the server did is not allowed
   2  usage, no such server, no secret";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    pub(crate) protocol: ServeProtocol,
+}
+
+/// What is served.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServeProtocol {
+    /// SMB, with IPC$ and one flat share in memory
+    Smb(Box<ServeSmbArgs>),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(before_help = SERVE_FIRST, after_help = SERVE_LAST)]
+pub(crate) struct ServeSmbArgs {
+    /// Where to listen: address and port; port 0 for any that is free
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) accounts: Vec<PathBuf>,
+    /// What to insist on, or to let through. May be given several times
+    #[arg(long, value_name = "POLICY", value_enum)]
+    pub(crate) policy: Vec<ServePolicy>,
+    /// Code page of clients without Unicode, and of LM hashes
+    #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
+    pub(crate) code_page: Page,
+    /// Only this dialect; two for a range. By default 2.0.2 to 3.1.1
+    #[arg(long, value_name = "DIALECT", value_enum, num_args = 1..=2)]
+    pub(crate) dialect: Vec<SmbDialect>,
+    /// Only this way of signing under 3.1.1, best first. May be given several times
+    #[arg(long, value_name = "ALGORITHM", value_enum)]
+    pub(crate) signing_algorithm: Vec<Signing>,
+    /// Only this cipher, best first. May be given several times
+    #[arg(long, value_name = "CIPHER", value_enum)]
+    pub(crate) cipher: Vec<SmbCipher>,
+    /// NetBIOS name of the server and of its domain
+    #[arg(long, value_name = "NAME", default_value = "NTLM")]
+    pub(crate) name: String,
+    /// Name of the share
+    #[arg(long, value_name = "NAME", default_value = "data")]
+    pub(crate) share: String,
+    /// How many connections there may be; when there are more, the oldest without a logon goes
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: u16,
+    /// Show every key of each logon, from the account's secret down to those of SMB
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_keys: bool,
+    /// Print JSON, one object a line
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// What a server insists on, or lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServePolicy {
+    /// Every message of an account must be signed
+    RequireSigning,
+    /// Everything is encrypted; who cannot is refused
+    RequireEncryption,
+    /// NTLM messages must have a MIC
+    RequireMic,
+    /// Accept NTLMv1: whoever listens can find the password
+    InsecureNtlmv1,
+    /// Accept LM responses alone: whoever listens can find the password at once
+    InsecureLm,
+    /// Accept LMv2 responses alone, which protect nothing but themselves
+    InsecureLmv2Alone,
+    /// Accept keys of less than 128 bits, and no extended session security
+    InsecureWeakKeys,
+    /// Let nobody in, to IPC$: nothing is signed then
+    InsecureAnonymous,
+    /// Let unknown accounts in as guest: nothing is signed then
+    InsecureGuest,
+    /// SMB1 without extended security: bare responses, no MIC, no target name, no key exchange
+    InsecureBareSessionSetup,
+}
+
+const SERVE_FIRST: &str = "\
+An SMB server to log on to: IPC$ and one share, whose files are in memory and gone afterwards. Shows
+of each logon how it was proved, how it is protected, what a strict policy would not have let through,
+and of each that is refused why.";
+
+const SERVE_LAST: &str = "\
+Examples:
+  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml
+      serves until SIGTERM or Ctrl-C; the first line says that it listens
+  smbclient //127.0.0.1/data -p 4450 -U alice
+      a client, in another terminal
+  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --show-keys
+      and every key of each logon
+  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --json --policy require-encryption
+      an audit record for each logon, one a line; everything encrypted
+
+Exit codes:
+  0  stopped by a signal
+  2  usage, no such address, unreadable accounts";

@@ -1,4 +1,4 @@
-//! The program `ntlm`: keys, decode, explain, logon.
+//! The program `ntlm`: keys, decode, explain, logon, serve.
 
 mod args;
 mod decode;
@@ -13,6 +13,7 @@ mod report;
 mod screen;
 mod secrets;
 mod select;
+mod serve;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Logon(args) => logon::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { folder } => manual::man_pages(&folder),
     };

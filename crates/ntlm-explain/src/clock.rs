@@ -2,8 +2,9 @@
 
 use ntlm_capture::Timestamp;
 
-/// UTC, to the millisecond.
-pub(crate) fn rfc3339(Timestamp(nanos): Timestamp) -> String {
+/// A time as people and programs read it: UTC, to the millisecond.
+#[must_use]
+pub fn rfc3339(Timestamp(nanos): Timestamp) -> String {
     let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000 % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil_from_days(days);

@@ -53,6 +53,7 @@ mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen, Unclaimed};
 pub use capture_findings::{CaptureFinding, CapturePlace, CaptureReport};
+pub use clock::rfc3339;
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
 pub use explain::{Known, explain};
 pub use explained::{AccountNames, Explained, FileFrames, Flags, Outcome, Verdict};

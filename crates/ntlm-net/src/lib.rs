@@ -6,6 +6,7 @@
 //! | | |
 //! |---|---|
 //! | [`smb::Client`] | an SMB client, from SMB1 to 3.1.1 |
+//! | [`smb::Server`] | an SMB server with a share in memory |
 //! | [`fresh`] | the clock and randomness |
 
 mod fresh;

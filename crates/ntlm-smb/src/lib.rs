@@ -52,6 +52,7 @@
 //! | [`smb1`] | messages of SMB1, its signatures and sequence numbers |
 //! | [`smb2`] | messages of SMB 2 and 3 |
 //! | [`client`] | the client's side of a session, step by step |
+//! | [`server`] | the server's side of a connection and its sessions |
 //! | [`mod@file`] | what both generations say of files and pipes |
 //! | [`keys`] | every key, and the rule that chose it |
 //! | [`Signer`], [`SignatureRule`] | signatures of SMB 2 and 3, and which key makes them |
@@ -70,6 +71,7 @@ mod error;
 pub mod file;
 pub mod keys;
 mod secret;
+pub mod server;
 mod signature_rule;
 mod signing;
 pub mod smb1;

@@ -49,8 +49,46 @@ impl NtStatus {
     pub const NETWORK_SESSION_EXPIRED: Self = Self(0xc000_035c);
     /// STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP.
     pub const SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP: Self = Self(0xc05d_0000);
+    /// STATUS_NO_MORE_FILES.
+    pub const NO_MORE_FILES: Self = Self(0x8000_0006);
+    /// STATUS_INVALID_INFO_CLASS.
+    pub const INVALID_INFO_CLASS: Self = Self(0xc000_0003);
+    /// STATUS_INFO_LENGTH_MISMATCH.
+    pub const INFO_LENGTH_MISMATCH: Self = Self(0xc000_0004);
+    /// STATUS_OBJECT_NAME_INVALID.
+    pub const OBJECT_NAME_INVALID: Self = Self(0xc000_0033);
+    /// STATUS_OBJECT_NAME_COLLISION: there is one already.
+    pub const OBJECT_NAME_COLLISION: Self = Self(0xc000_0035);
+    /// STATUS_DISK_FULL.
+    pub const DISK_FULL: Self = Self(0xc000_007f);
+    /// STATUS_INSUFFICIENT_RESOURCES: a limit was reached.
+    pub const INSUFFICIENT_RESOURCES: Self = Self(0xc000_009a);
+    /// STATUS_NO_LOGON_SERVERS: whoever judges cannot be reached.
+    pub const NO_LOGON_SERVERS: Self = Self(0xc000_005e);
+    /// STATUS_DELETE_PENDING: the file goes once nobody has it open.
+    pub const DELETE_PENDING: Self = Self(0xc000_0056);
+    /// STATUS_INVALID_DEVICE_REQUEST.
+    pub const INVALID_DEVICE_REQUEST: Self = Self(0xc000_0010);
+    /// STATUS_CANCELLED: the client cancelled it.
+    pub const CANCELLED: Self = Self(0xc000_0120);
+    /// STATUS_SHARING_VIOLATION: somebody else has it open.
+    pub const SHARING_VIOLATION: Self = Self(0xc000_0043);
+    /// STATUS_FILE_IS_A_DIRECTORY.
+    pub const FILE_IS_A_DIRECTORY: Self = Self(0xc000_00ba);
+    /// STATUS_TOO_MANY_OPENED_FILES.
+    pub const TOO_MANY_OPENED_FILES: Self = Self(0xc000_011f);
+    /// STATUS_FILE_CLOSED: no such file is open.
+    pub const FILE_CLOSED: Self = Self(0xc000_0128);
+    /// STATUS_NOT_FOUND.
+    pub const NOT_FOUND: Self = Self(0xc000_0225);
+    /// STATUS_REQUEST_OUT_OF_SEQUENCE.
+    pub const REQUEST_OUT_OF_SEQUENCE: Self = Self(0xc000_042a);
+    /// STATUS_SMB_BAD_TID, of SMB1: no such tree.
+    pub const SMB_BAD_TID: Self = Self(0x0005_0002);
+    /// STATUS_SMB_BAD_UID, of SMB1: no such session.
+    pub const SMB_BAD_UID: Self = Self(0x005b_0002);
 
-    const NAMES: [(Self, &str); 21] = [
+    const NAMES: [(Self, &str); 40] = [
         (Self::SUCCESS, "STATUS_SUCCESS"),
         (Self::PENDING, "STATUS_PENDING"),
         (Self::BUFFER_OVERFLOW, "STATUS_BUFFER_OVERFLOW"),
@@ -75,6 +113,25 @@ impl NtStatus {
             Self::SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP,
             "STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP",
         ),
+        (Self::NO_MORE_FILES, "STATUS_NO_MORE_FILES"),
+        (Self::INVALID_INFO_CLASS, "STATUS_INVALID_INFO_CLASS"),
+        (Self::INFO_LENGTH_MISMATCH, "STATUS_INFO_LENGTH_MISMATCH"),
+        (Self::OBJECT_NAME_INVALID, "STATUS_OBJECT_NAME_INVALID"),
+        (Self::OBJECT_NAME_COLLISION, "STATUS_OBJECT_NAME_COLLISION"),
+        (Self::DISK_FULL, "STATUS_DISK_FULL"),
+        (Self::INSUFFICIENT_RESOURCES, "STATUS_INSUFFICIENT_RESOURCES"),
+        (Self::NO_LOGON_SERVERS, "STATUS_NO_LOGON_SERVERS"),
+        (Self::DELETE_PENDING, "STATUS_DELETE_PENDING"),
+        (Self::INVALID_DEVICE_REQUEST, "STATUS_INVALID_DEVICE_REQUEST"),
+        (Self::CANCELLED, "STATUS_CANCELLED"),
+        (Self::SHARING_VIOLATION, "STATUS_SHARING_VIOLATION"),
+        (Self::FILE_IS_A_DIRECTORY, "STATUS_FILE_IS_A_DIRECTORY"),
+        (Self::TOO_MANY_OPENED_FILES, "STATUS_TOO_MANY_OPENED_FILES"),
+        (Self::FILE_CLOSED, "STATUS_FILE_CLOSED"),
+        (Self::NOT_FOUND, "STATUS_NOT_FOUND"),
+        (Self::REQUEST_OUT_OF_SEQUENCE, "STATUS_REQUEST_OUT_OF_SEQUENCE"),
+        (Self::SMB_BAD_TID, "STATUS_SMB_BAD_TID"),
+        (Self::SMB_BAD_UID, "STATUS_SMB_BAD_UID"),
     ];
 
     /// Its name, where it is one of those that sessions deal with.

@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod operations;
+mod server;
 mod smb1;
 mod smb2;
 mod wire;
@@ -10,4 +11,8 @@ mod wire;
 pub use client::{Client, Negotiated, Options, Who};
 pub use error::Error;
 pub use operations::{File, Tree};
+pub use server::{
+    Claimed, CloseReason, DenialCause, Denied, Event, Judge, Judged, LogonRecord, RefusedLogon,
+    Server, ServerLimits, ServerOptions, ShareLimits,
+};
 pub use wire::{Limits, Record, Recorded, RecordedFrame};

@@ -61,6 +61,8 @@ impl Command {
     pub const CANCEL: Self = Self(12);
     /// SMB2 ECHO.
     pub const ECHO: Self = Self(13);
+    /// SMB2 CHANGE_NOTIFY.
+    pub const CHANGE_NOTIFY: Self = Self(15);
     /// SMB2 QUERY_INFO.
     pub const QUERY_INFO: Self = Self(16);
     /// SMB2 SET_INFO.

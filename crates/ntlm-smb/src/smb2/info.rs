@@ -33,6 +33,8 @@ impl FileInfoClass {
     pub const DISPOSITION: Self = Self(13);
     /// FilePositionInformation, 8 bytes.
     pub const POSITION: Self = Self(14);
+    /// FileAllInformation, 96 bytes and a name behind its length.
+    pub const ALL: Self = Self(18);
 }
 
 /// SMB2 QUERY_INFO Request (MS-SMB2 2.2.37).

@@ -1,0 +1,239 @@
+//! One client's connection: receives, lets the judge think, answers.
+
+use super::State;
+use super::frames::Frames;
+use super::judge::{DenialCause, Denied, Judged};
+use super::record::{Claimed, CloseReason, Event, LogonRecord, RefusedLogon};
+use super::share::Related;
+use crate::fresh::{fresh, random};
+use ntlm::LogonRequest;
+use ntlm_smb::server::{Connection, Judging, PeerError, Step};
+use ntlm_smb::{NtStatus, Transport, message_prefix};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+/// A connection. Dropping it ends its sessions.
+pub(super) struct Served {
+    id: u64,
+    state: Arc<State>,
+    client: SocketAddr,
+    /// Taken when it is dropped.
+    machine: Option<Connection>,
+    judges: JoinSet<Answered>,
+    since: Instant,
+    has_session: bool,
+    stop: watch::Receiver<bool>,
+    /// Set where it came to an end by itself.
+    reason: Option<CloseReason>,
+}
+
+struct Answered {
+    judging: Box<Judging>,
+    claimed: Claimed,
+    judged: Judged,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let mut shared = self.state.lock();
+        if let Some(machine) = self.machine.take() {
+            machine.close(&mut shared.sessions);
+        }
+        shared.close_what_ended();
+        shared.without_session.remove(&self.id);
+        shared.with_session.remove(&self.id);
+        drop(shared);
+        let aborted = if *self.stop.borrow() {
+            CloseReason::Shutdown
+        } else {
+            CloseReason::TooManyConnections
+        };
+        let reason = self.reason.take().unwrap_or(aborted);
+        let (time, client) = (SystemTime::now(), self.client);
+        (self.state.observer)(Event::Closed { time, client, reason });
+    }
+}
+
+impl Served {
+    pub(super) fn new(
+        id: u64,
+        state: Arc<State>,
+        client: SocketAddr,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let machine = Connection::new(Arc::clone(&state.config), random()?);
+        Ok(Self {
+            id,
+            state,
+            client,
+            machine: Some(machine),
+            judges: JoinSet::new(),
+            since: Instant::now(),
+            has_session: false,
+            stop,
+            reason: None,
+        })
+    }
+
+    pub(super) async fn run(mut self, stream: TcpStream) {
+        match self.serve(stream).await {
+            Ok(never) => match never {},
+            Err(reason) => self.reason = Some(reason),
+        }
+    }
+
+    async fn serve(&mut self, stream: TcpStream) -> Result<std::convert::Infallible, CloseReason> {
+        // Each message is answered before the next: waiting to join them only delays.
+        stream.set_nodelay(true).map_err(|error| CloseReason::Io(error.kind()))?;
+        let limits = self.state.limits;
+        let (read, mut write) = stream.into_split();
+        let mut frames = Frames::new(read, limits.message_len);
+        let mut heard = Instant::now();
+        loop {
+            let (deadline, late) = match (frames.begun(), self.has_session) {
+                (Some(begun), _) => (begun + limits.message, CloseReason::TooSlow),
+                (None, true) => (heard + limits.silence, CloseReason::Silence),
+                (None, false) => (self.since + limits.log_on, CloseReason::NobodyLoggedOn),
+            };
+            // Whoever sends a byte now and then gains nothing.
+            let deadline =
+                if self.has_session { deadline } else { deadline.min(self.since + limits.log_on) };
+            let step = tokio::select! {
+                biased;
+                _ = self.stop.changed() => return Err(CloseReason::Shutdown),
+                Some(answered) = self.judges.join_next() => match answered {
+                    Ok(answered) => self.settle(answered)?,
+                    Err(_) => return Err(CloseReason::Shutdown),
+                },
+                message = frames.next() => {
+                    heard = Instant::now();
+                    self.receive(message?)?
+                }
+                () = tokio::time::sleep_until(deadline) => return Err(late),
+            };
+            if let Some(reply) = step {
+                let sending = timeout(limits.message, send(&mut write, &reply)).await;
+                sending
+                    .map_err(|_| CloseReason::TooSlow)?
+                    .map_err(|error| CloseReason::Io(error.kind()))?;
+            }
+        }
+    }
+
+    /// Takes a message; what goes back.
+    fn receive(&mut self, packet: Vec<u8>) -> Result<Option<Vec<u8>>, CloseReason> {
+        let fresh = fresh().map_err(|error| CloseReason::Io(error.kind()))?;
+        let now = fresh.now;
+        let machine = self.machine.as_mut().ok_or(CloseReason::Shutdown)?;
+        let mut shared = self.state.lock();
+        let step =
+            machine.receive(&mut shared.sessions, packet, fresh).map_err(CloseReason::Peer)?;
+        let Step::Requests(mut requests) = step else {
+            drop(shared);
+            return self.go_on(step, None, None);
+        };
+        let mut related = Related::default();
+        while let Some(request) =
+            machine.next(&mut shared.sessions, &mut requests).map_err(CloseReason::Peer)?
+        {
+            shared.close_what_ended();
+            let message = requests.message(&request);
+            let answer = shared.share.carry_out(&request, message, &mut related, now);
+            let answer = answer.map_err(|error| CloseReason::Peer(PeerError::TooLong(error)))?;
+            match answer {
+                Some(answer) => requests.answer(&request, answer),
+                None => machine.delay(&mut requests, &request).map_err(CloseReason::Peer)?,
+            }
+        }
+        let reply = machine.reply(requests).map_err(CloseReason::Peer)?;
+        shared.close_what_ended();
+        drop(shared);
+        self.note_session();
+        Ok(reply)
+    }
+
+    fn settle(&mut self, answered: Answered) -> Result<Option<Vec<u8>>, CloseReason> {
+        let Answered { judging, claimed, judged } = answered;
+        let cause = judged.as_ref().err().map(|denied| denied.cause);
+        let machine = self.machine.as_mut().ok_or(CloseReason::Shutdown)?;
+        let judged = judged.map_err(|denied| denied.status);
+        let step = machine.settle(&mut self.state.lock().sessions, *judging, judged);
+        self.go_on(step.map_err(CloseReason::Peer)?, Some(claimed), cause)
+    }
+
+    fn go_on(
+        &mut self,
+        step: Step,
+        claimed: Option<Claimed>,
+        cause: Option<DenialCause>,
+    ) -> Result<Option<Vec<u8>>, CloseReason> {
+        let (reply, result) = match step {
+            Step::Reply(reply) => return Ok(Some(reply)),
+            Step::Requests(_) => return Ok(None),
+            Step::Judge(request, judging) => {
+                self.judge(*request, judging);
+                return Ok(None);
+            }
+            Step::LoggedOn(reply, logged_on) => (reply, Ok(*logged_on)),
+            Step::Refused(reply, refusal) => {
+                let (status, reason) = (refusal.status, refusal.reason);
+                (reply, Err(RefusedLogon { status, reason, cause }))
+            }
+        };
+        self.state.lock().close_what_ended();
+        self.note_session();
+        let negotiated = self.machine.as_ref().and_then(Connection::negotiated).cloned();
+        let (time, client) = (SystemTime::now(), self.client);
+        let record = LogonRecord { time, client, negotiated, claimed, result };
+        (self.state.observer)(Event::Logon(Box::new(record)));
+        Ok(Some(reply))
+    }
+
+    /// Asks the judge, who may take his time.
+    fn judge(&mut self, request: LogonRequest, judging: Box<Judging>) {
+        let (judge, limit) = (self.state.judge.clone(), self.state.limits.judge);
+        let claimed = Claimed {
+            user: request.user(),
+            domain: request.domain(),
+            workstation: request.workstation(),
+        };
+        self.judges.spawn(async move {
+            let judged = timeout(limit, judge.answer(request)).await;
+            let late = Denied { status: NtStatus::NO_LOGON_SERVERS, cause: DenialCause::TimedOut };
+            Answered { judging, claimed, judged: judged.unwrap_or(Err(late)) }
+        });
+    }
+
+    /// Takes note of whether somebody is logged on: who is not goes first when there are too many.
+    fn note_session(&mut self) {
+        let mut shared = self.state.lock();
+        let machine = self.machine.as_ref();
+        let has_session = machine.is_some_and(|machine| machine.has_session(&shared.sessions));
+        if has_session == self.has_session {
+            return;
+        }
+        self.has_session = has_session;
+        if has_session {
+            let place = shared.without_session.remove(&self.id);
+            shared.with_session.extend(place.map(|place| (self.id, place)));
+        } else {
+            let place = shared.with_session.remove(&self.id);
+            shared.without_session.extend(place.map(|place| (self.id, place)));
+            self.since = Instant::now();
+        }
+    }
+}
+
+async fn send(stream: &mut OwnedWriteHalf, message: &[u8]) -> io::Result<()> {
+    let prefix = message_prefix(Transport::DirectTcp, message.len()).map_err(io::Error::other)?;
+    let frame = [prefix.as_slice(), message].concat();
+    stream.write_all(&frame).await
+}

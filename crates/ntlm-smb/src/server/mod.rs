@@ -1,0 +1,34 @@
+//! The server's side: who may do what, and what goes back (MS-SMB2 3.3, MS-SMB 3.3).
+//!
+//! ```text
+//! Connection::receive  <──NEGOTIATE──                    Reply
+//!   <──SESSION_SETUP, token──                            Reply: a token; or
+//!                                                        Judge: a LogonRequest, and Judging
+//! Connection::settle   what the judge made of it         LoggedOn | Refused | Reply
+//!   <──anything else──                                   Requests: checked, decrypted
+//! Connection::next     the next that is for the caller   Request; Requests::answer
+//! Connection::reply    all answers, signed or encrypted
+//! ```
+//!
+//! While a judge thinks, the connection can receive. A [`PeerError`] ends the connection, without an
+//! answer. Every step takes the [`Sessions`] of the server, for a session may have several
+//! connections.
+
+mod channel;
+mod config;
+mod connection;
+mod error;
+mod negotiating;
+mod requests;
+mod session_setup;
+mod sessions;
+mod smb2;
+mod window;
+
+pub use config::ServerConfig;
+pub use connection::{Connection, Step};
+pub use error::{PeerError, RefusalReason};
+pub use negotiating::Negotiated;
+pub use requests::{Request, Requests};
+pub use session_setup::{Judging, LoggedOn, Logon, Refusal, SetupKind};
+pub use sessions::Sessions;

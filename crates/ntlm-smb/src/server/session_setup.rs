@@ -1,0 +1,622 @@
+//! SESSION_SETUP: a session made, authenticated again, or joined by another connection (MS-SMB2
+//! 3.3.5.5).
+
+use super::channel::{Channel, Ciphers};
+use super::connection::Step;
+use super::error::{PeerError, RefusalReason};
+use super::requests::{Requests, error_response};
+use super::sessions::{Sessions, SharedSession};
+use super::smb2::{Admitted, Smb2};
+use crate::dialect::{Dialect, SigningAlgorithm};
+use crate::keys::{
+    CipherKey, Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation,
+    SmbKeySchedule, Step as KeyStep,
+};
+use crate::signature_rule::Identity;
+use crate::signing::Signer;
+use crate::smb2::{
+    Header, SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest,
+    SessionSetupResponse,
+};
+use crate::status::NtStatus;
+use crate::wire::Part;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use ntlm::keys::{Direction, NtlmVersion, Step as NtlmStep};
+use ntlm::policy::Relaxation;
+use ntlm::text::Utf16String;
+use ntlm::{Check, Fresh, LogonOutcome};
+use ntlm_spnego::{
+    Accepted, AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic, Waiting,
+};
+
+/// What a session setup is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetupKind {
+    /// A session of its own.
+    New,
+    /// The session authenticates again; its keys stay.
+    Again,
+    /// The connection joins a session of another.
+    Binding,
+}
+
+/// How a logon went, in NTLM's words.
+#[derive(Debug)]
+pub struct Logon {
+    /// As whom.
+    pub identity: Identity,
+    /// UserName, as sent; a guest merely claims it. Empty for nobody.
+    pub user: Utf16String,
+    /// DomainName, as sent.
+    pub domain: Utf16String,
+    /// Workstation: only NTLMv2 with a MIC protects it.
+    pub workstation: Utf16String,
+    /// How it was proved.
+    pub version: NtlmVersion,
+    /// What the default policy would not have let through.
+    pub relaxed: Vec<Relaxation>,
+    /// Whether AUTHENTICATE carried a MIC, which holds.
+    pub has_mic: bool,
+    /// The SPN that the client meant, where it vouches for it.
+    pub target_name: Option<Utf16String>,
+    /// Every key of NTLM, where [`keep_keys`](super::ServerConfig::keep_keys) says so; else none.
+    pub steps: Vec<NtlmStep>,
+}
+
+impl Logon {
+    pub(super) fn new(outcome: &LogonOutcome, keep_keys: bool) -> Self {
+        let mut logon = Self {
+            identity: Identity::Anonymous,
+            user: Utf16String::default(),
+            domain: Utf16String::default(),
+            workstation: Utf16String::default(),
+            version: NtlmVersion::Anonymous,
+            relaxed: outcome.relaxed().to_vec(),
+            has_mic: false,
+            target_name: None,
+            steps: Vec::new(),
+        };
+        match outcome {
+            LogonOutcome::Account(account) => {
+                logon.identity = Identity::Account;
+                logon.user = account.user().clone();
+                logon.domain = account.domain().clone();
+                logon.workstation = account.workstation().clone();
+                logon.version = account.keys().version();
+                logon.has_mic = account.mic() == Check::Valid;
+                logon.target_name = account.target_name().cloned();
+                if keep_keys {
+                    logon.steps = account.keys().steps().collect();
+                }
+            }
+            LogonOutcome::Guest(guest) => {
+                logon.identity = Identity::Guest;
+                logon.user = guest.user().clone();
+                logon.domain = guest.domain().clone();
+                logon.version = NtlmVersion::Guest;
+            }
+            LogonOutcome::Anonymous(_) => {}
+        }
+        logon
+    }
+}
+
+/// Somebody is logged on.
+#[derive(Debug)]
+pub struct LoggedOn {
+    /// SessionId.
+    pub session_id: u64,
+    /// What the session setup was for.
+    pub kind: SetupKind,
+    /// How it went.
+    pub logon: Logon,
+    /// What protected the choice of NTLM.
+    pub mech_list_mic: MechListMic,
+    /// Whether the session insists on signatures. There are some in any case where the client signs.
+    pub signing_required: bool,
+    /// Whether everything is encrypted.
+    pub encrypts: bool,
+    /// Every key of SMB, where [`keep_keys`](super::ServerConfig::keep_keys) says so; else none.
+    pub steps: Vec<KeyStep>,
+}
+
+/// A session setup that was refused.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What the client is told.
+    pub status: NtStatus,
+    /// Why, for the server's own log.
+    pub reason: RefusalReason,
+}
+
+type Refused = (NtStatus, RefusalReason);
+
+/// A session setup under way.
+#[derive(Debug)]
+pub(super) enum Pending {
+    /// It waits for the client.
+    Waiting(Box<Setup>),
+    /// It waits for the judge.
+    Judged,
+}
+
+#[derive(Debug)]
+pub(super) struct Setup {
+    session_id: u64,
+    kind: SetupKind,
+    hash: PreauthIntegrityHash,
+    acceptor: Option<Acceptor>,
+    logon: Option<Logon>,
+    signing_required: bool,
+}
+
+/// A session setup whose logon is being judged.
+#[derive(Debug)]
+pub struct Judging {
+    setup: Box<Setup>,
+    waiting: Waiting,
+    turn: Turn,
+}
+
+impl Judging {
+    /// SessionId.
+    #[must_use]
+    pub const fn session_id(&self) -> u64 {
+        self.setup.session_id
+    }
+}
+
+/// The request that is to be answered.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    header: Header,
+    response: Header,
+    encrypted: Option<u64>,
+}
+
+impl Smb2 {
+    pub(super) fn session_setup(
+        &mut self,
+        sessions: &mut Sessions,
+        requests: &Requests,
+        admitted: Admitted,
+        fresh: Fresh,
+    ) -> Result<Step, PeerError> {
+        let Admitted { header, response, span, .. } = admitted;
+        let mut turn = Turn { header, response, encrypted: requests.encrypted };
+        let message = requests.bytes(span);
+        let request = match SessionSetupRequest::decode(message) {
+            Ok(request) => request,
+            Err(error) => {
+                let refused = (NtStatus::INVALID_PARAMETER, RefusalReason::Decode(error));
+                return self.refuse(sessions, None, turn, refused);
+            }
+        };
+        let mut setup = match self.begin(sessions, &turn, &request, message) {
+            Ok(setup) => setup,
+            Err(refused) => return self.refuse(sessions, None, turn, refused),
+        };
+        turn.response.session_id = setup.session_id;
+        if setup.kind != SetupKind::Again {
+            setup.hash = setup.hash.after(message);
+        }
+        let Some(acceptor) = setup.acceptor.take() else {
+            let refused = (NtStatus::INVALID_PARAMETER, RefusalReason::OutOfOrder);
+            return self.refuse(sessions, Some(&setup), turn, refused);
+        };
+        match acceptor.step(request.security_buffer.bytes(), fresh) {
+            Ok(AcceptorStep::Judge(logon, waiting)) => {
+                self.setups.insert(setup.session_id, Pending::Judged);
+                Ok(Step::Judge(Box::new(logon), Box::new(Judging { setup, waiting, turn })))
+            }
+            Ok(step) => self.go_on(sessions, setup, turn, step),
+            Err(error) => {
+                let refused = (token_status(&error), RefusalReason::Token(error));
+                self.refuse(sessions, Some(&setup), turn, refused)
+            }
+        }
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        sessions: &mut Sessions,
+        judging: Judging,
+        judged: Result<LogonOutcome, NtStatus>,
+    ) -> Result<Step, PeerError> {
+        let Judging { mut setup, waiting, turn } = judging;
+        self.setups.remove(&setup.session_id);
+        let outcome = match judged {
+            Ok(outcome) => outcome,
+            Err(status) => {
+                let refused = (status, RefusalReason::Judged);
+                return self.refuse(sessions, Some(&setup), turn, refused);
+            }
+        };
+        setup.logon = Some(Logon::new(&outcome, self.config.keep_keys));
+        match waiting.settle(outcome) {
+            Ok(step) => self.go_on(sessions, setup, turn, step),
+            Err(error) => {
+                let refused = (token_status(&error), RefusalReason::Token(error));
+                self.refuse(sessions, Some(&setup), turn, refused)
+            }
+        }
+    }
+
+    /// The setup that a request begins or goes on with.
+    fn begin(
+        &mut self,
+        sessions: &mut Sessions,
+        turn: &Turn,
+        request: &SessionSetupRequest<'_>,
+        message: &[u8],
+    ) -> Result<Box<Setup>, Refused> {
+        let header = &turn.header;
+        let session_id = header.session_id;
+        let binds = request.flags.contains(SessionSetupFlags::BINDING);
+        if binds {
+            self.check_binding(sessions, header, message)?;
+        }
+        match self.setups.remove(&session_id) {
+            Some(Pending::Waiting(setup)) if binds == (setup.kind == SetupKind::Binding) => {
+                if setup.kind == SetupKind::Again {
+                    self.check_again(sessions, turn, message)?;
+                } else if header.is_signed() && !binds {
+                    return Err((NtStatus::ACCESS_DENIED, RefusalReason::Signature));
+                }
+                return Ok(setup);
+            }
+            Some(pending) => {
+                if matches!(pending, Pending::Judged) {
+                    self.setups.insert(session_id, pending);
+                }
+                return Err((NtStatus::REQUEST_NOT_ACCEPTED, RefusalReason::OutOfOrder));
+            }
+            None => {}
+        }
+        let is_again = !binds && self.channel(sessions, session_id).is_some();
+        let kind = match (session_id, binds, is_again) {
+            (_, true, _) => SetupKind::Binding,
+            (_, _, true) => {
+                self.check_again(sessions, turn, message)?;
+                SetupKind::Again
+            }
+            (0, false, false) => SetupKind::New,
+            _ => return Err((NtStatus::USER_SESSION_DELETED, RefusalReason::NoSession)),
+        };
+        self.channels.retain(|session_id, _| sessions.get(*session_id).is_some());
+        if !is_again && self.channels.len() + self.setups.len() >= self.config.max_sessions {
+            let status = NtStatus::INSUFFICIENT_RESOURCES;
+            return Err((status, RefusalReason::TooManySessions));
+        }
+        let client_requires =
+            u16::from(request.security_mode) & SecurityMode::SIGNING_REQUIRED.bits() != 0
+                || self.negotiated.client_security_mode.contains(SecurityMode::SIGNING_REQUIRED);
+        let acceptor = Acceptor::new(self.config.ntlm.clone(), AcceptorConfig::default());
+        Ok(Box::new(Setup {
+            session_id: if session_id == 0 { sessions.new_id() } else { session_id },
+            kind,
+            hash: self.hash,
+            acceptor: Some(acceptor),
+            logon: None,
+            signing_required: client_requires || self.config.require_signing,
+        }))
+    }
+
+    /// Whether the connection may join the session that a request names (MS-SMB2 3.3.5.5). The order
+    /// is that of Windows, as smbtorture has it: first how the request is signed, which is as the
+    /// session signs; ClientGuid does not count, for whoever has the session's key is its client.
+    fn check_binding(
+        &self,
+        sessions: &Sessions,
+        header: &Header,
+        message: &[u8],
+    ) -> Result<(), Refused> {
+        let refuse = |status, why| Err((status, RefusalReason::Binding(why)));
+        let negotiated = &self.negotiated;
+        let session = sessions.get(header.session_id);
+        if let Some(session) = session.filter(|_| header.is_signed()) {
+            let gmac = SigningAlgorithm::AesGmac;
+            match (session.signing_algorithm == gmac, negotiated.signing_algorithm == gmac) {
+                (true, false) => {
+                    let status = NtStatus::REQUEST_OUT_OF_SEQUENCE;
+                    return refuse(status, "the session signs with AES-GMAC");
+                }
+                (false, true) => {
+                    let status = NtStatus::NOT_SUPPORTED;
+                    return refuse(status, "the session does not sign with AES-GMAC");
+                }
+                _ => {}
+            }
+        }
+        if negotiated.dialect < Dialect::Smb300 || !self.config.multi_channel {
+            return refuse(NtStatus::REQUEST_NOT_ACCEPTED, "no multichannel");
+        }
+        let no_session = (NtStatus::USER_SESSION_DELETED, RefusalReason::NoSession);
+        let session = session.ok_or(no_session)?;
+        if self.channels.contains_key(&header.session_id) {
+            return refuse(NtStatus::REQUEST_NOT_ACCEPTED, "the connection has it already");
+        }
+        if session.dialect != negotiated.dialect {
+            return refuse(NtStatus::INVALID_PARAMETER, "another dialect");
+        }
+        if session.cipher != negotiated.cipher {
+            return refuse(NtStatus::INVALID_PARAMETER, "another cipher");
+        }
+        let Some(signing_key) = &session.signing_key else {
+            return refuse(NtStatus::NOT_SUPPORTED, "guest or anonymous");
+        };
+        if !header.is_signed() {
+            return refuse(NtStatus::INVALID_PARAMETER, "not signed");
+        }
+        if Signer::new(session.signing_algorithm, signing_key).verify(message).is_err() {
+            return Err((NtStatus::ACCESS_DENIED, RefusalReason::Signature));
+        }
+        Ok(())
+    }
+
+    /// Whoever authenticates again must have the keys of the session, where it has any.
+    fn check_again(&self, sessions: &Sessions, turn: &Turn, message: &[u8]) -> Result<(), Refused> {
+        let channel = self.channel(sessions, turn.header.session_id);
+        let signer = channel.and_then(|channel| channel.signer.as_ref());
+        let Some(signer) = signer.filter(|_| turn.encrypted.is_none()) else { return Ok(()) };
+        let required = channel.is_some_and(|channel| channel.signing_required);
+        let holds =
+            if turn.header.is_signed() || required { signer.verify(message).is_ok() } else { true };
+        if holds { Ok(()) } else { Err((NtStatus::ACCESS_DENIED, RefusalReason::Signature)) }
+    }
+
+    fn go_on(
+        &mut self,
+        sessions: &mut Sessions,
+        mut setup: Box<Setup>,
+        turn: Turn,
+        step: AcceptorStep,
+    ) -> Result<Step, PeerError> {
+        match step {
+            AcceptorStep::Continue(token, acceptor) => {
+                setup.acceptor = Some(acceptor);
+                let status = NtStatus::MORE_PROCESSING_REQUIRED;
+                let header = Header { status, ..turn.response };
+                let reply = encode(&header, SessionFlags::empty(), &token)?;
+                let reply = self.protect(sessions, setup.kind, &turn, reply)?;
+                setup.hash = setup.hash.after_session_setup_response(status, &reply);
+                self.setups.insert(setup.session_id, Pending::Waiting(setup));
+                Ok(Step::Reply(reply))
+            }
+            AcceptorStep::Done(accepted) => match self.establish(sessions, &setup, accepted) {
+                Ok((accepted, keys)) => self.logged_on(sessions, setup, &turn, accepted, keys),
+                Err(refused) => self.refuse(sessions, Some(&setup), turn, refused),
+            },
+            // The judge was asked before, and there is one mechanism.
+            AcceptorStep::Judge(..) | AcceptorStep::Foreign { .. } => {
+                let refused = (NtStatus::NOT_SUPPORTED, RefusalReason::Mechanism);
+                self.refuse(sessions, Some(&setup), turn, refused)
+            }
+        }
+    }
+
+    /// Makes the session, or joins it.
+    fn establish(
+        &mut self,
+        sessions: &mut Sessions,
+        setup: &Setup,
+        accepted: Accepted,
+    ) -> Result<(Proved, Option<SmbKeySchedule>), Refused> {
+        let Accepted { token, logon: accepted, mech_list_mic } = accepted;
+        let logon = setup.logon.as_ref();
+        let logon = logon.ok_or((NtStatus::INVALID_PARAMETER, RefusalReason::OutOfOrder))?;
+        let (identity, source) = match &accepted {
+            AcceptedLogon::Account(session) => {
+                let key = session.exported_session_key();
+                let key = key.ok_or((NtStatus::LOGON_FAILURE, RefusalReason::NoKey))?;
+                (Identity::Account, SessionKeySource::Account(key.into()))
+            }
+            AcceptedLogon::Guest(_) => (Identity::Guest, SessionKeySource::Guest),
+            AcceptedLogon::Anonymous(_) => (Identity::Anonymous, SessionKeySource::Anonymous),
+        };
+        let config = &self.config;
+        if identity != Identity::Account && (setup.signing_required || config.require_encryption) {
+            return Err((NtStatus::ACCESS_DENIED, RefusalReason::NoKey));
+        }
+        if config.require_encryption && self.negotiated.cipher.is_none() {
+            return Err((NtStatus::ACCESS_DENIED, RefusalReason::Encryption));
+        }
+        let proved = Proved { token, mech_list_mic };
+        let no_session = (NtStatus::USER_SESSION_DELETED, RefusalReason::NoSession);
+        let establishment = match setup.kind {
+            SetupKind::Again => {
+                // The keys stay, and are the proof that it is still the same client (MS-SMB2
+                // 3.3.5.5.3).
+                let session = sessions.get_mut(setup.session_id).ok_or(no_session)?;
+                session.identity = identity;
+                (session.user, session.domain) = (logon.user.clone(), logon.domain.clone());
+                return Ok((proved, None));
+            }
+            SetupKind::New => Establishment::NewSession,
+            SetupKind::Binding => Establishment::Binding,
+        };
+        let negotiated = &self.negotiated;
+        let keys = SmbKeySchedule::derive(SmbDerivation {
+            dialect: negotiated.dialect,
+            signing_algorithm: negotiated.signing_algorithm,
+            cipher: negotiated.cipher,
+            source,
+            preauth_integrity_hash: Some(&setup.hash),
+            establishment,
+        });
+        let signer = keys.signing_key().map(|key| Signer::new(negotiated.signing_algorithm, key));
+        let channel = if setup.kind == SetupKind::Binding {
+            let session = sessions.get_mut(setup.session_id).ok_or(no_session)?;
+            let is_same = identity == session.identity
+                && session.user.eq_ignore_case(&logon.user)
+                && session.domain.eq_ignore_case(&logon.domain);
+            if !is_same {
+                return Err((NtStatus::ACCESS_DENIED, RefusalReason::Binding("another account")));
+            }
+            let full = RefusalReason::Binding("it has 255 connections already");
+            let number = session.last_channel.checked_add(1);
+            session.last_channel = number.ok_or((NtStatus::INSUFFICIENT_RESOURCES, full))?;
+            session.connections = session.connections.saturating_add(1);
+            let ciphers = session.cipher_keys.as_ref();
+            Channel {
+                identity,
+                signer,
+                ciphers: ciphers.map(|keys| Ciphers::new(keys, session.last_channel)),
+                signing_required: session.signing_required,
+                encrypts: session.encrypts,
+            }
+        } else {
+            let cipher_keys = copy_of_cipher_keys(&keys);
+            let is_account = identity == Identity::Account;
+            let session = SharedSession {
+                identity,
+                user: logon.user.clone(),
+                domain: logon.domain.clone(),
+                dialect: negotiated.dialect,
+                signing_algorithm: negotiated.signing_algorithm,
+                cipher: negotiated.cipher,
+                signing_key: keys.signing_key().map(crate::keys::SigningKey::duplicate),
+                signing_required: setup.signing_required && is_account,
+                encrypts: config.require_encryption && is_account,
+                connections: 1,
+                last_channel: 0,
+                cipher_keys,
+            };
+            let ciphers = session.cipher_keys.as_ref();
+            let channel = Channel {
+                identity,
+                signer,
+                ciphers: ciphers.map(|keys| Ciphers::new(keys, 0)),
+                signing_required: session.signing_required,
+                encrypts: session.encrypts,
+            };
+            sessions.insert(setup.session_id, session);
+            channel
+        };
+        self.had_session = true;
+        self.channels.insert(setup.session_id, channel);
+        Ok((proved, Some(keys)))
+    }
+
+    fn logged_on(
+        &mut self,
+        sessions: &Sessions,
+        setup: Box<Setup>,
+        turn: &Turn,
+        proved: Proved,
+        keys: Option<SmbKeySchedule>,
+    ) -> Result<Step, PeerError> {
+        let Setup { session_id, kind, logon, .. } = *setup;
+        let logon = logon.ok_or(PeerError::NotARequest)?;
+        let channel = self.channel(sessions, session_id);
+        let (signing_required, encrypts) =
+            channel.map_or((false, false), |channel| (channel.signing_required, channel.encrypts));
+        let mut flags = SessionFlags::empty();
+        flags.set(SessionFlags::IS_GUEST, logon.identity == Identity::Guest);
+        flags.set(SessionFlags::IS_NULL, logon.identity == Identity::Anonymous);
+        flags.set(SessionFlags::ENCRYPT_DATA, encrypts);
+        let reply = encode(&turn.response, flags, &proved.token)?;
+        let reply = if kind == SetupKind::Again {
+            self.protect(sessions, kind, turn, reply)?
+        } else {
+            // Signed in every dialect, whatever was negotiated, with the key just derived.
+            let mut reply = reply;
+            self.sign(Some(session_id), &mut reply)?;
+            reply
+        };
+        let steps = match (&keys, self.config.keep_keys) {
+            (Some(keys), true) => keys.steps().collect(),
+            _ => Vec::new(),
+        };
+        let Proved { mech_list_mic, .. } = proved;
+        let logged_on =
+            LoggedOn { session_id, kind, logon, mech_list_mic, signing_required, encrypts, steps };
+        Ok(Step::LoggedOn(reply, Box::new(logged_on)))
+    }
+
+    /// Refuses; a session that could not authenticate again ends.
+    fn refuse(
+        &mut self,
+        sessions: &mut Sessions,
+        setup: Option<&Setup>,
+        turn: Turn,
+        (status, reason): Refused,
+    ) -> Result<Step, PeerError> {
+        let reply = error_response(&turn.response, status)?;
+        let kind = setup.map(|setup| setup.kind);
+        // A binding that began is answered with the session's key, and so is one that does not.
+        let kind = kind.unwrap_or(if self.channels.contains_key(&turn.header.session_id) {
+            SetupKind::Again
+        } else {
+            SetupKind::Binding
+        });
+        let reply = self.protect(sessions, kind, &turn, reply)?;
+        if setup.is_some_and(|setup| setup.kind == SetupKind::Again) {
+            sessions.end(turn.header.session_id);
+        }
+        Ok(Step::Refused(reply, Refusal { status, reason }))
+    }
+
+    /// An answer before the last: of a new session as it is, of an old one with its keys.
+    fn protect(
+        &mut self,
+        sessions: &Sessions,
+        kind: SetupKind,
+        turn: &Turn,
+        mut reply: Vec<u8>,
+    ) -> Result<Vec<u8>, PeerError> {
+        match kind {
+            SetupKind::New => Ok(reply),
+            SetupKind::Again => {
+                if turn.encrypted.is_none() {
+                    let signed_by = self.signed_by(sessions, &turn.header);
+                    self.sign(signed_by, &mut reply)?;
+                }
+                self.encrypt(turn.encrypted, reply)
+            }
+            SetupKind::Binding => {
+                // As the session signs, whatever this connection negotiated.
+                let session = sessions.get(turn.header.session_id);
+                let session = session.filter(|_| turn.header.is_signed());
+                let key = session.and_then(|session| {
+                    Some((session.signing_algorithm, session.signing_key.as_ref()?))
+                });
+                if let Some((algorithm, key)) = key {
+                    let signer = Signer::new(algorithm, key);
+                    signer.sign(&mut reply).map_err(|_| PeerError::Signature)?;
+                }
+                Ok(reply)
+            }
+        }
+    }
+}
+
+/// What is left of the negotiation of NTLM once its key was taken.
+struct Proved {
+    token: Vec<u8>,
+    mech_list_mic: MechListMic,
+}
+
+fn copy_of_cipher_keys(keys: &SmbKeySchedule) -> Option<[CipherKey; 2]> {
+    let copy = |direction| {
+        let key = keys.cipher_key(direction)?;
+        CipherKey::new(key.cipher(), key.expose())
+    };
+    Some([copy(Direction::ClientToServer)?, copy(Direction::ServerToClient)?])
+}
+
+fn encode(header: &Header, flags: SessionFlags, token: &[u8]) -> Result<Vec<u8>, PeerError> {
+    let response = SessionSetupResponse { session_flags: flags, security_buffer: Part::new(token) };
+    Ok(response.encode(header)?)
+}
+
+/// What a client is told of a token that is refused.
+const fn token_status(error: &ntlm_spnego::PeerError) -> NtStatus {
+    match error {
+        ntlm_spnego::PeerError::Decode(_)
+        | ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Decode(_)) => NtStatus::INVALID_PARAMETER,
+        ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Blocked) => NtStatus::NOT_SUPPORTED,
+        _ => NtStatus::LOGON_FAILURE,
+    }
+}
