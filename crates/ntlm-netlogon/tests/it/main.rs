@@ -1,0 +1,10 @@
+//! Through the public API: published vectors, and every recorded DCE/RPC association.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; a panic is how a test fails"
+)]
+
+mod common;
+mod pdus;
