@@ -626,9 +626,9 @@ pub(crate) struct ServeSmbArgs {
     /// Code page of clients without Unicode, and of LM hashes
     #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
     pub(crate) code_page: Page,
-    /// Only this dialect; two for a range. By default 2.0.2 to 3.1.1
-    #[arg(long, value_name = "DIALECT", value_enum, num_args = 1..=2)]
-    pub(crate) dialect: Vec<SmbDialect>,
+    /// Only this dialect, or with a hyphen between two a range: 1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1
+    #[arg(long, value_name = "DIALECT", default_value = "2.0.2-3.1.1", value_parser = SmbDialects::parse)]
+    pub(crate) dialect: SmbDialects,
     /// Only this way of signing under 3.1.1, best first. May be given several times
     #[arg(long, value_name = "ALGORITHM", value_enum)]
     pub(crate) signing_algorithm: Vec<Signing>,

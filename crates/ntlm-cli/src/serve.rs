@@ -8,7 +8,6 @@ use crate::{screen, secrets};
 use ntlm::policy::ServerPolicy;
 use ntlm::{Server as Ntlm, ServerConfig as NtlmConfig, ServerNames};
 use ntlm_net::smb::{Judge, Server, ServerLimits, ServerOptions, ShareLimits};
-use ntlm_smb::client::{DialectRange, Protocol};
 use ntlm_smb::server::ServerConfig;
 use record::Records;
 use std::process::ExitCode;
@@ -90,15 +89,9 @@ fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
     let ntlm = Ntlm::new(ntlm).map_err(|why| Failure::new(format!("--name: {why}")))?;
     let now = ntlm_net::fresh().map_err(|error| Failure::io("random bytes", &error))?.now;
     let random = ntlm_net::random().map_err(|error| Failure::io("random bytes", &error))?;
-    let mut dialects: Vec<Protocol> = args.dialect.iter().copied().map(Protocol::from).collect();
-    dialects.sort_unstable();
     let defaults = ServerConfig::new(ntlm);
     let server = ServerConfig {
-        dialects: match dialects.as_slice() {
-            [] => DialectRange::default(),
-            [oldest, .., newest] => DialectRange { oldest: *oldest, newest: *newest },
-            [only] => DialectRange::only(*only),
-        },
+        dialects: args.dialect.0,
         signing_algorithms: or_default(&args.signing_algorithm, defaults.signing_algorithms),
         ciphers: or_default(&args.cipher, defaults.ciphers),
         require_signing: has(ServePolicy::RequireSigning),

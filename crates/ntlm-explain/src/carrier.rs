@@ -231,6 +231,11 @@ pub trait Listener {
         false
     }
 
+    /// Whether a packet may be held until all of it is there.
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     /// A packet of SMB, after what there was to report of it; an encrypted one before that.
     /// Returns what it holds, if it is encrypted and can be opened.
     fn packet(&mut self, _packet: &SmbPacket<'_>) -> Option<Vec<u8>> {

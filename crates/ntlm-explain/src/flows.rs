@@ -93,6 +93,7 @@ where
         count: 0,
         queue: Queue::default(),
         sessions: smb::Sessions::default(),
+        held: 0,
         sink,
     };
     let mut tallies = Tallies::default();
@@ -141,8 +142,13 @@ struct Exchanges<'a> {
     count: u64,
     queue: Queue,
     sessions: smb::Sessions,
+    /// How many bytes of packets that are not all there all flows hold.
+    held: usize,
     sink: &'a mut dyn Sink,
 }
+
+/// With more bytes held than this, packets are not waited for until they are whole: two of the longest.
+const MOST_HELD: usize = 2 * SmbPacket::MAX_LENGTH;
 
 impl Exchanges<'_> {
     /// An exchange is over; with SMB, its session may have begun.
@@ -255,9 +261,11 @@ impl Flow {
     ) {
         let Self { id, endpoints, reader, assembler, smb, has_exchange, .. } = self;
         let (flow, endpoints) = (*id, *endpoints);
+        let held = reader.held();
         let mut listener =
             FlowListener { flow, endpoints, assembler, smb, has_exchange, exchanges };
         read(reader, &mut listener);
+        exchanges.held = exchanges.held.saturating_sub(held).saturating_add(reader.held());
         exchanges.settle(smb.0.iter_mut().flat_map(|smb| smb.take_ended()));
     }
 
@@ -314,6 +322,10 @@ impl Listener for FlowListener<'_, '_> {
     fn wants_whole_packets(&self) -> bool {
         self.smb.0.as_ref().is_some_and(|smb| smb.wants_whole_packets())
             || self.exchanges.sink.wants_smb_messages()
+    }
+
+    fn may_wait(&self) -> bool {
+        self.exchanges.held < MOST_HELD
     }
 
     fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {

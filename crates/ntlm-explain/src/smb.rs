@@ -1,8 +1,8 @@
 //! What SMB makes of a logon: the keys that follow ExportedSessionKey, every signature checked with
 //! them, every encrypted packet opened.
 //!
-//! The carrier hands over packets, [`Connection`] follows the sessions on one connection, and
-//! [`Sessions`] knows those that another connection may join. A session begins with a [`Logon`] and
+//! The carrier hands over packets, `Connection` follows the sessions on one connection, and
+//! `Sessions` knows those that another connection may join. A session begins with a `Logon` and
 //! ends as an [`SmbExplained`]. From the bottom up: `tally` counts, `keyed` is a session's keys ready
 //! for use, `smb1` and `smb2` read the packets of their versions.
 

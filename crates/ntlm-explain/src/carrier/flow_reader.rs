@@ -59,6 +59,11 @@ impl FlowReader {
         }
     }
 
+    /// How many bytes are held because the message that they are of is not all there.
+    pub(crate) fn held(&self) -> usize {
+        self.to_server.held().len() + self.to_client.held().len()
+    }
+
     /// Whether what flows is encrypted, so that no token could be seen in it.
     pub(crate) fn hides_tokens(&self) -> bool {
         self.protocol.as_ref().is_some_and(|protocol| protocol.hides_tokens())
@@ -133,8 +138,77 @@ impl Listener for Flipped<'_> {
         self.0.wants_whole_packets()
     }
 
+    fn may_wait(&self) -> bool {
+        self.0.may_wait()
+    }
+
     fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
         let direction = packet.direction.opposite();
         self.0.packet(&SmbPacket { direction, ..*packet })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntlm_capture::{Capture, Endpoints, Event, FlowId, Limits, StreamWriter};
+
+    /// What comes of packets: how much there is of each.
+    struct Packets {
+        may_wait: bool,
+        lengths: Vec<usize>,
+    }
+
+    impl Listener for Packets {
+        fn report(&mut self, _: Report) {}
+
+        fn wants_whole_packets(&self) -> bool {
+            true
+        }
+
+        fn may_wait(&self) -> bool {
+            self.may_wait
+        }
+
+        fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
+            self.lengths.push(packet.bytes.len());
+            None
+        }
+    }
+
+    #[test]
+    fn a_long_packet_is_waited_for_only_if_it_may_be() {
+        let packet = |length: usize| {
+            let prefix = u32::try_from(length).unwrap().to_be_bytes();
+            let header = [b"\xfeSMB\x40\0", &[0; 6][..], b"\x08\0", &[0; 50]].concat();
+            [&prefix[..], &header, &vec![0; length - header.len()]].concat()
+        };
+        let endpoints = Endpoints {
+            client: "127.0.0.1:40000".parse().unwrap(),
+            server: "127.0.0.1:445".parse().unwrap(),
+            guessed: false,
+        };
+        let mut writer = StreamWriter::new(Vec::new()).unwrap();
+        for length in [100, 2_000_000, 200] {
+            let (flow, there) = (FlowId::default(), Direction::ClientToServer);
+            writer.message(flow, endpoints, there, None, &packet(length), None).unwrap();
+        }
+        let file = writer.finish().unwrap();
+        for (may_wait, lengths) in [(true, [100, 2_000_000, 200]), (false, [100, 112, 200])] {
+            let mut packets = Packets { may_wait, lengths: Vec::new() };
+            let (mut reader, mut most) = (FlowReader::default(), 0);
+            let mut capture = Capture::new(&file[..], Limits::default());
+            while let Some(event) = capture.next_event().unwrap() {
+                if let Event::Data(data) = event {
+                    reader.data(&data, &mut packets);
+                    most = most.max(reader.held());
+                }
+            }
+            assert_eq!(packets.lengths, lengths);
+            assert_eq!(most > 0, may_wait);
+            assert_eq!(reader.held(), 0);
+            let capacity = reader.to_server.held_capacity();
+            assert!(capacity <= 400_000, "{capacity} bytes stay behind a long packet");
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Protocol for Smb {
         let wanted = match mark {
             _ if length < SHORTEST => return Extent::Lost,
             ENCRYPTED => Some(TransformHeader::LENGTH),
-            COMPRESSED => Some(0),
+            COMPRESSED => Some(COMPRESSED.len()),
             smb1::MAGIC => self.smb1.wanted(message, length),
             smb2::MAGIC => self.smb2.wanted(message, length),
             _ => return Extent::Lost,

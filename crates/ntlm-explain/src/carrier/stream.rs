@@ -60,6 +60,11 @@ impl Stream {
         &self.held
     }
 
+    #[cfg(test)]
+    pub(super) fn held_capacity(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Takes bytes without looking at them yet.
     pub(super) fn hold(&mut self, data: &Data<'_>) {
         if self.held.is_empty() {
@@ -98,6 +103,10 @@ impl Stream {
             let done = self.work(&held, context);
             held.drain(..done.min(held.len()));
             self.start = self.start.saturating_add(wide(done));
+        }
+        if held.capacity() > 2 * MAX_HELD && held.len() < held.capacity() / 4 {
+            // A long packet is over: most flows have no other so soon.
+            held.shrink_to_fit();
         }
         let needed = (!held.is_empty()).then_some(self.start);
         self.held = held;
@@ -212,7 +221,10 @@ impl Stream {
             }
             Extent::Packet { length, wanted, is_ciphertext } if wanted > 0 => {
                 self.search_skipped = !is_ciphertext;
-                let whole = context.listener.wants_whole_packets() && length <= MAX_PACKET;
+                let listener = &context.listener;
+                let whole = length <= MAX_PACKET
+                    && listener.wants_whole_packets()
+                    && (rest.len() >= length || listener.may_wait());
                 (wide(length), if whole { length } else { wanted })
             }
             _ => return Next::Lost,

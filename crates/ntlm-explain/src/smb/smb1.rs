@@ -21,7 +21,9 @@ pub(super) struct Smb1 {
     sessions: BTreeMap<u16, Session>,
     /// How many sessions there have been.
     count: u64,
-    signing: Option<Signing>,
+    signing: Option<Box<Signing>>,
+    /// A session whose key is not known may have activated signing: the key is its then, whoever logs on.
+    may_be_active: bool,
     /// What the signatures of the last packet came to.
     checked: Signatures,
     ended: Vec<Ended>,
@@ -36,6 +38,9 @@ struct Signing {
     uid: u16,
     /// `None` as long as the counter is known; else how often it may still be looked for.
     lost: Option<u32>,
+    /// The counter at the last gap. Among what was lost may be a request with PID and MID of an earlier
+    /// one, so what a response to one of those does not hold with may not be its number.
+    at_gap: u32,
 }
 
 /// One session.
@@ -65,8 +70,10 @@ impl Smb1 {
 
     /// The counter is not known from here on, until a signature shows it.
     pub(super) fn gap(&mut self) {
+        self.may_be_active = true;
         if let Some(signing) = &mut self.signing {
             signing.lost = Some(MOST_SEARCHES);
+            signing.at_gap = signing.numbers.next_request();
         }
     }
 
@@ -159,13 +166,20 @@ impl Smb1 {
             tally: Tally::default(),
         };
         session.derive(false);
+        self.may_be_active |= self.dialect.is_none();
         if self.signing.is_none()
             && let Some((signing, checked)) = activate(header, message, &session)
         {
-            self.signing = Some(signing);
+            let is_doubtful = self.may_be_active && matches!(checked, Checked::Invalid(_));
+            let checked = match is_doubtful {
+                true => Checked::Unchecked(Unchecked::NoKey),
+                false => checked,
+            };
+            self.signing = (!is_doubtful).then(|| Box::new(signing));
             self.checked.count(&checked);
             session.tally.count(checked, place.frame);
         }
+        self.may_be_active |= session.has_identity() && session.keys.is_none() && is_signed(header);
         self.sessions.insert(uid, session);
     }
 
@@ -217,7 +231,7 @@ impl Smb1 {
             Some(signing) => signing.check(header, message, place),
             None if !session.has_identity() => None,
             None if SequenceRule::choose(header) == SequenceRule::OplockBreak => None,
-            None if is_signed(header) && session.keys.is_none() => {
+            None if is_signed(header) && (session.keys.is_none() || self.may_be_active) => {
                 Some(Checked::Unchecked(Unchecked::NoKey))
             }
             None => Some(Checked::Unsigned),
@@ -265,7 +279,9 @@ impl Signing {
             return Some(Checked::Valid);
         }
         let checked = match (self.lost, number) {
-            (None, Some(number)) => Checked::Invalid(does_not_hold(header, number)),
+            (None, Some(number)) if rule != SequenceRule::Response || number > self.at_gap => {
+                Checked::Invalid(does_not_hold(header, number))
+            }
             (Some(1..), _) if self.find(header, message, rule, number) => Checked::Valid,
             _ => Checked::Unchecked(Unchecked::SequenceNumber),
         };
@@ -322,7 +338,7 @@ fn activate(header: &Header, message: &[u8], session: &Session) -> Option<(Signi
         Err(_) => return None,
     };
     let numbers = SequenceNumbers::activated();
-    Some((Signing { signer, numbers, uid: header.uid, lost: None }, checked))
+    Some((Signing { signer, numbers, uid: header.uid, lost: None, at_gap: 0 }, checked))
 }
 
 /// Whether there is something in the place of the signature that looks like one.
@@ -338,4 +354,139 @@ const KEYS: &[KeyName] = &[KeyName::SessionKey, KeyName::MacKey, KeyName::Applic
 fn name(header: &Header) -> String {
     let what = if header.is_response() { "response" } else { "request" };
     format!("{} {what} (MID {})", header.command, header.mid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntlm::flags::NegotiateFlags;
+    use ntlm::keys::{
+        Derivation, ExportedSessionKey, KeyExchange, KeySchedule, KeySource, NtlmVersion,
+        RandomSessionKey,
+    };
+    use ntlm_capture::{Direction, Origin};
+    use ntlm_smb::keys::MacKey;
+    use ntlm_smb::smb1::Flags;
+
+    fn header(is_response: bool, mid: u16) -> Header {
+        Header {
+            command: Command::ECHO,
+            status: 0,
+            flags: if is_response { Flags::REPLY } else { Flags::empty() },
+            flags2: Flags2::SECURITY_SIGNATURE | Flags2::NT_STATUS,
+            pid_high: 0,
+            security_signature: [0; 8],
+            reserved: 0,
+            tid: 1,
+            pid_low: 2,
+            uid: 3,
+            mid,
+        }
+    }
+
+    fn signed(header: &Header, number: u32) -> Vec<u8> {
+        let mut message = [&header.encode()[..], &[0, 0, 0]].concat();
+        Signer::new(&MacKey::new(b"key")).sign(&mut message, number).unwrap();
+        message
+    }
+
+    fn signing() -> Signing {
+        let (signer, numbers) = (Signer::new(&MacKey::new(b"key")), SequenceNumbers::activated());
+        Signing { signer, numbers, uid: 3, lost: None, at_gap: 0 }
+    }
+
+    const PLACE: Place = Place { frame: 1, whole: true };
+
+    #[test]
+    fn a_response_to_a_request_in_a_gap_is_never_called_wrong() {
+        let mut smb1 = Smb1 { signing: Some(Box::new(signing())), ..Smb1::default() };
+        let check = |smb1: &mut Smb1, header: &Header, number| {
+            let message = signed(header, number);
+            let header = Header::decode(&message).unwrap();
+            smb1.signing.as_mut().unwrap().check(&header, &message, PLACE)
+        };
+        let (request, response) = (|mid| header(false, mid), |mid| header(true, mid));
+        assert!(matches!(check(&mut smb1, &request(5), 2), Some(Checked::Valid)));
+        assert!(matches!(check(&mut smb1, &response(5), 3), Some(Checked::Valid)));
+        assert!(matches!(check(&mut smb1, &response(5), 5), Some(Checked::Invalid(_))));
+        // Request 4, with the MID of the one before, is lost.
+        smb1.gap();
+        assert!(matches!(check(&mut smb1, &request(6), 6), Some(Checked::Valid)));
+        assert!(matches!(check(&mut smb1, &response(5), 5), Some(Checked::Unchecked(_))));
+        assert!(matches!(check(&mut smb1, &response(6), 9), Some(Checked::Invalid(_))));
+        assert!(matches!(check(&mut smb1, &response(6), 7), Some(Checked::Valid)));
+    }
+
+    fn logon(uid: u16, key: Option<u8>) -> Logon {
+        let flags = NegotiateFlags::empty();
+        let keys = |key| {
+            KeySchedule::derive(Derivation {
+                negotiate_flags: flags,
+                server_challenge: [0; 8],
+                lm_challenge_response: &[],
+                source: KeySource::ExportedSessionKey {
+                    version: NtlmVersion::Ntlmv2,
+                    exported_session_key: ExportedSessionKey::new([key; 16]),
+                },
+                key_exchange: KeyExchange::drawn(flags, RandomSessionKey::new([0; 16])),
+            })
+        };
+        Logon {
+            ticket: u64::from(uid),
+            session: Some(u64::from(uid)),
+            keys: key.map(keys),
+            bare: None,
+            is_anonymous: false,
+            unknown: "",
+        }
+    }
+
+    /// SESSION_SETUP_ANDX succeeds for a session whose key is known, or not, signed with any key.
+    fn set_up(smb1: &mut Smb1, uid: u16, key: Option<u8>, signed_by: (u8, u32)) {
+        let header = Header { command: Command::SESSION_SETUP_ANDX, uid, ..header(true, uid) };
+        let mut message = [&header.encode()[..], &[4], &[0; 8], &[0, 0]].concat();
+        let (signing_key, number) = signed_by;
+        let signer = Signer::new(&MacKey::new(&[signing_key; 16]));
+        signer.sign(&mut message, number).unwrap();
+        let origin = Origin { frame: 1, file: 0, frame_in_file: 1, time: None };
+        let packet = SmbPacket {
+            direction: Direction::ServerToClient,
+            bytes: &message,
+            length: message.len(),
+            origin,
+        };
+        smb1.packet(&packet, &mut vec![logon(uid, key)]);
+    }
+
+    #[test]
+    fn the_key_is_that_of_the_session_which_activated_signing() {
+        let checked = |smb1: &mut Smb1| {
+            let Signatures { valid, invalid, unchecked, .. } = smb1.take_checked();
+            (valid, invalid, unchecked)
+        };
+        let connection = || Smb1 { dialect: Some("NT LM 0.12".to_owned()), ..Smb1::default() };
+        let mut smb1 = connection();
+        set_up(&mut smb1, 1, Some(7), (7, 1));
+        assert_eq!(checked(&mut smb1), (1, 0, 0));
+        // With a key that is not the session's, nothing holds.
+        let mut smb1 = connection();
+        set_up(&mut smb1, 1, Some(7), (8, 1));
+        assert_eq!(checked(&mut smb1), (0, 1, 0));
+        // But the key may be that of an earlier session, which is not known,
+        let mut smb1 = connection();
+        set_up(&mut smb1, 1, None, (8, 1));
+        set_up(&mut smb1, 2, Some(7), (8, 5));
+        assert_eq!(checked(&mut smb1), (0, 0, 1));
+        assert!(!smb1.has_keys());
+        // or was not seen.
+        let mut smb1 = Smb1::default();
+        set_up(&mut smb1, 2, Some(7), (8, 5));
+        assert_eq!(checked(&mut smb1), (0, 0, 1));
+        let mut smb1 = connection();
+        smb1.gap();
+        set_up(&mut smb1, 2, Some(7), (8, 5));
+        assert_eq!(checked(&mut smb1), (0, 0, 1));
+        set_up(&mut smb1, 3, Some(7), (7, 1));
+        assert_eq!(checked(&mut smb1), (1, 0, 0));
+    }
 }

@@ -24,13 +24,15 @@ use std::sync::Arc;
 pub(super) struct Smb2 {
     client_capabilities: Capabilities,
     negotiated: Option<Negotiated>,
-    /// The hash of NEGOTIATE; `None` until both its messages were seen.
+    /// The hash of the NEGOTIATE request, until its response comes.
+    negotiating: Option<Chain>,
+    /// The hash of NEGOTIATE; `None` until both its messages were seen, in this order.
     hash: Option<Chain>,
     /// Requests of session setup without a response yet, by MessageId.
     setups: BTreeMap<u64, Setup>,
     /// The hash of a session setup under way, by SessionId; `None` if a message of it is missing.
     chains: BTreeMap<u64, Option<Chain>>,
-    sessions: BTreeMap<u64, Session>,
+    sessions: BTreeMap<u64, Box<Session>>,
     /// How many sessions there have been.
     count: u64,
     /// The connection's client is the flow's server.
@@ -86,7 +88,7 @@ struct Session {
     /// The keys of the session that this connection joins.
     joined: Option<Arc<Keyed>>,
     /// What some peers sign anonymous sessions with: keys that anyone can compute.
-    anyones: Option<Signer>,
+    anyones: Option<Box<Signer>>,
     /// The hash of its setup, kept until the exchange is known.
     hash: Option<Chain>,
     /// Why there are no keys.
@@ -96,6 +98,10 @@ struct Session {
 
 /// More than this at once, and the oldest is followed no further.
 const MOST_SESSIONS: usize = 1024;
+/// More sessions than this do not wait for a logon. Those of other mechanisms never get one.
+const MOST_UNCLAIMED: usize = 8;
+/// In no more sessions than this, the key of a signature that does not hold is looked for.
+const MOST_OTHERS: usize = 16;
 /// More frames of messages before authentication than this are not listed.
 const MOST_FRAMES: usize = 16;
 /// More than this at once, and the oldest is forgotten.
@@ -107,16 +113,14 @@ const NOT_JOINED: &str = "the session that this connection joins was not seen to
 
 impl Smb2 {
     pub(super) fn has_keys(&self) -> bool {
-        self.sessions.values().any(Session::has_keys)
+        self.sessions.values().any(|session| session.has_keys())
     }
 
     /// What was being made has messages missing now.
     pub(super) fn gap(&mut self) {
         self.setups.values_mut().for_each(|setup| setup.hash = None);
         self.chains.values_mut().for_each(|hash| *hash = None);
-        if self.negotiated.is_none() {
-            self.hash = None;
-        }
+        self.negotiating = None;
     }
 
     /// Takes a logon whose session stands already: its last message was seen before, or the session
@@ -180,10 +184,7 @@ impl Smb2 {
             Ok(decrypted) => {
                 session.tally.decrypted.ok += 1;
                 if let Some(defect) = decrypted.defect() {
-                    session.tally.failures.push(super::Failure {
-                        frame,
-                        message: format!("the encrypted packet opens, but {defect}"),
-                    });
+                    session.tally.fail(frame, format!("the encrypted packet opens, but {defect}"));
                 }
             }
             Err(error) => {
@@ -283,7 +284,7 @@ impl Smb2 {
         if !header.is_response() {
             if let Ok(request) = NegotiateRequest::decode(message) {
                 self.client_capabilities = request.capabilities;
-                self.hash = Some(Chain::default().after(message, frame));
+                self.negotiating = Some(Chain::default().after(message, frame));
             }
             return;
         }
@@ -300,7 +301,7 @@ impl Smb2 {
             cipher: response.cipher(self.client_capabilities),
             server_guid: response.server_guid,
         });
-        self.hash = self.hash.take().map(|hash| hash.after(message, frame));
+        self.hash = self.negotiating.take().map(|hash| hash.after(message, frame));
     }
 
     fn session_setup(
@@ -311,8 +312,8 @@ impl Smb2 {
         sessions: &mut Sessions,
     ) {
         let session_id = header.session_id;
-        let is_established = |session: &Session| session.phase == SessionPhase::Established;
-        let stands = self.sessions.get(&session_id).is_some_and(is_established);
+        let session = self.sessions.get(&session_id);
+        let stands = session.is_some_and(|session| session.phase == SessionPhase::Established);
         if !header.is_response() {
             if !stands {
                 self.setup_request(header, (message, frame), sessions);
@@ -323,7 +324,8 @@ impl Smb2 {
             return;
         }
         let setup = self.setups.remove(&header.message_id);
-        if stands {
+        // A request is remembered unless its session stands: this one named none, or one that did not.
+        if stands && setup.is_none() {
             if header.status == NtStatus::SUCCESS
                 && let Some(logon) = take_offered(offered, session_id)
             {
@@ -335,6 +337,10 @@ impl Smb2 {
         let hash = setup.and_then(|setup| setup.hash);
         match header.status {
             NtStatus::MORE_PROCESSING_REQUIRED => {
+                if stands {
+                    // The server gives the SessionId anew; that its session is over was not seen.
+                    self.end_session(session_id);
+                }
                 let hash = hash.map(|hash| hash.after(message, frame));
                 bounded(&mut self.chains, MOST_SETUPS);
                 self.chains.insert(session_id, hash);
@@ -361,7 +367,9 @@ impl Smb2 {
             request.is_ok_and(|request| request.flags.contains(SessionSetupFlags::BINDING));
         let before = match self.chains.remove(&session_id) {
             Some(before) => before,
-            None if session_id == 0 || is_binding => self.hash.clone(),
+            None if session_id == 0 => self.hash.clone(),
+            // Behind the first request of a binding, a response is missing.
+            None if is_binding && !self.sessions.contains_key(&session_id) => self.hash.clone(),
             None => None,
         };
         let hash = before.map(|before| before.after(message, frame));
@@ -408,15 +416,11 @@ impl Smb2 {
 
     fn new_session(&mut self, session_id: u64) -> &mut Session {
         self.end_session(session_id);
-        if self.sessions.len() >= MOST_SESSIONS {
-            let oldest = self.sessions.iter().min_by_key(|(_, session)| session.number);
-            if let Some(oldest) = oldest.map(|(session_id, _)| *session_id) {
-                self.end_session(oldest);
-            }
-        }
+        self.make_room(MOST_SESSIONS, |_| true);
+        self.make_room(MOST_UNCLAIMED, |session| session.ticket.is_none());
         self.count += 1;
         let number = self.count;
-        self.sessions.entry(session_id).or_insert_with(|| Session {
+        let session = || Session {
             number,
             ticket: None,
             phase: SessionPhase::BeingMade,
@@ -428,7 +432,20 @@ impl Smb2 {
             hash: None,
             unknown: "no logon was seen",
             tally: Tally::default(),
-        })
+        };
+        self.sessions.entry(session_id).or_insert_with(|| Box::new(session()))
+    }
+
+    /// Follows the oldest session of a kind no further if there are as many as there may be.
+    fn make_room(&mut self, most: usize, kind: impl Fn(&Session) -> bool) {
+        let of_kind = || self.sessions.iter().filter(|(_, session)| kind(session));
+        if self.sessions.len() < most || of_kind().count() < most {
+            return;
+        }
+        let oldest = of_kind().min_by_key(|(_, session)| session.number);
+        if let Some(oldest) = oldest.map(|(session_id, _)| *session_id) {
+            self.end_session(oldest);
+        }
     }
 
     fn end_session(&mut self, session_id: u64) {
@@ -495,6 +512,7 @@ impl Smb2 {
         let (name, algorithm) = (name(header), signer.algorithm().name());
         let known = match header.signature.iter().all(|byte| *byte == 0) {
             true => ": it is zero".to_owned(),
+            false if session.tally.is_full() => String::new(),
             false => self.other_key(header.session_id, message),
         };
         Some(Checked::Invalid(format!(
@@ -504,12 +522,12 @@ impl Smb2 {
 
     /// Whether a signature that does not hold is one of another session on this connection.
     fn other_key(&self, session_id: u64, message: &[u8]) -> String {
-        let mut others = self.sessions.iter().filter(|(other, _)| **other != session_id);
+        let others = self.sessions.iter().filter(|(other, _)| **other != session_id);
         let holds = |session: &Session| {
             let signer = session.keyed.as_deref().and_then(|keyed| keyed.signer.as_ref());
             signer.is_some_and(|signer| signer.verify(message).is_ok())
         };
-        match others.find(|(_, session)| holds(session)) {
+        match others.take(MOST_OTHERS).find(|(_, session)| holds(session)) {
             Some((other, _)) => format!(": it is one of session {}", session_id_text(*other)),
             None => String::new(),
         }
@@ -551,7 +569,7 @@ impl Session {
             Identity::Guest => Some(SessionKeySource::Guest),
             Identity::Anonymous => {
                 let keyed = logon.source().map(|source| self.derive(negotiated, source));
-                self.anyones = keyed.and_then(|keyed| keyed.signer);
+                self.anyones = keyed.and_then(|keyed| keyed.signer).map(Box::new);
                 Some(SessionKeySource::Anonymous)
             }
             Identity::Account => logon.source(),
@@ -659,4 +677,84 @@ fn session_id_text(session_id: u64) -> String {
 fn name(header: &Header) -> String {
     let what = if header.is_response() { "response" } else { "request" };
     format!("{} {what} (MessageId {})", header.command, header.message_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntlm_capture::Origin;
+    use std::path::Path;
+
+    /// The messages of a recording, each with its direction. Each is a frame of its own there.
+    fn recorded(name: &str) -> Vec<(ntlm_capture::Direction, Vec<u8>)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
+        let file = std::fs::read(folder.join(name).with_extension("pcap")).unwrap();
+        let message = |packet: ntlm_traffic::pcap::Packet| {
+            let at = packet.bytes.windows(4).position(|mark| mark == b"\xfeSMB")?;
+            let bytes = packet.bytes[at..].to_vec();
+            let direction = match Header::decode(&bytes).ok()?.is_response() {
+                true => ntlm_capture::Direction::ServerToClient,
+                false => ntlm_capture::Direction::ClientToServer,
+            };
+            Some((direction, bytes))
+        };
+        ntlm_traffic::pcap::read(&file).unwrap().into_iter().filter_map(message).collect()
+    }
+
+    fn see(smb2: &mut Smb2, (direction, bytes): &(ntlm_capture::Direction, Vec<u8>)) {
+        let origin = Origin { frame: 1, file: 0, frame_in_file: 1, time: None };
+        let packet = SmbPacket { direction: *direction, bytes, length: bytes.len(), origin };
+        smb2.packet(&packet, &mut Vec::new(), &mut Sessions::default());
+    }
+
+    /// The only session: which one it is, and its hash.
+    fn session(smb2: &Smb2) -> (u64, Option<[u8; 64]>) {
+        let session = smb2.sessions.values().next().unwrap();
+        (session.number, session.hash.as_ref().map(|chain| *chain.hash.as_bytes()))
+    }
+
+    const NAME: &str = "smbclient-smb3_11-sign-ntlmv2";
+
+    #[test]
+    fn the_hash_of_negotiate_needs_both_its_messages_in_order() {
+        let messages = recorded(NAME);
+        let mut in_order = Smb2::default();
+        messages[..6].iter().for_each(|message| see(&mut in_order, message));
+        assert!(session(&in_order).1.is_some());
+        let orders: [&[usize]; 4] =
+            [&[1, 0, 2, 3, 4, 5], &[0, 2, 1, 3, 4, 5], &[0, 2, 3, 4, 5], &[1, 2, 3, 4, 5]];
+        for order in orders {
+            let mut smb2 = Smb2::default();
+            order.iter().for_each(|at| see(&mut smb2, &messages[*at]));
+            assert_eq!(session(&smb2).1, None, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_id_that_is_given_anew_begins_a_new_session() {
+        let messages = recorded(NAME);
+        let mut smb2 = Smb2::default();
+        messages[..6].iter().for_each(|message| see(&mut smb2, message));
+        let (number, hash) = session(&smb2);
+        // The same SESSION_SETUP as before: LOGOFF is not among what was captured.
+        messages[2..6].iter().for_each(|message| see(&mut smb2, message));
+        assert_eq!(session(&smb2), (number + 1, hash));
+        // In the session that stands, it authenticates again.
+        messages[4..6].iter().for_each(|message| see(&mut smb2, message));
+        assert_eq!(session(&smb2), (number + 1, hash));
+    }
+
+    #[test]
+    fn few_sessions_wait_for_a_logon() {
+        let messages = recorded(NAME);
+        let mut smb2 = Smb2::default();
+        let (direction, last) = &messages[5];
+        for session_id in 1..2000_u64 {
+            let mut bytes = last.clone();
+            bytes[40..48].copy_from_slice(&session_id.to_le_bytes());
+            see(&mut smb2, &(*direction, bytes));
+        }
+        assert_eq!(smb2.sessions.len(), MOST_UNCLAIMED);
+        assert!(smb2.sessions.contains_key(&1999));
+    }
 }

@@ -56,7 +56,9 @@ impl Unchecked {
     pub const fn text(self) -> &'static str {
         match self {
             Self::NoKey => "the key is not known",
-            Self::NotWhole => "not all of the packet was captured",
+            Self::NotWhole => {
+                "the packet was not captured whole, or too many long ones were under way"
+            }
             Self::SequenceNumber => "messages are missing, so the sequence number is not known",
             Self::Compressed => "the packet is compressed",
         }
@@ -138,8 +140,14 @@ impl Tally {
         }
     }
 
-    fn fail(&mut self, frame: u64, message: String) {
-        if self.failures.len() < MOST_FAILURES {
+    /// Whether further failures are counted only.
+    pub(super) const fn is_full(&self) -> bool {
+        self.failures.len() >= MOST_FAILURES
+    }
+
+    /// Tells of something that is wrong.
+    pub(super) fn fail(&mut self, frame: u64, message: String) {
+        if !self.is_full() {
             self.failures.push(Failure { frame, message });
         }
     }
