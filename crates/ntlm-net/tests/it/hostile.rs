@@ -1,6 +1,6 @@
 //! Servers that are none, or mean harm: every operation ends, in time and with little memory.
 
-use crate::common::{error_of, options};
+use crate::common::{error_of, impatient, options};
 use ntlm_net::smb::{Client, Error, Options};
 use ntlm_smb::client::ClientError;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ fn frame(message: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn silence_ends_by_the_limit() {
     let address = saying(Vec::new()).await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     assert!(matches!(error, Error::TimedOut("receive", _)), "{error}");
 }
 
@@ -50,7 +50,7 @@ async fn a_frame_that_never_ends_is_not_waited_for() {
         let mut half = frame(&[0xfe; 200]);
         half.truncate(cut);
         let address = saying(half).await;
-        let error = error_of(Client::connect(address, options())).await;
+        let error = error_of(Client::connect(address, impatient(options()))).await;
         assert!(matches!(error, Error::TimedOut("receive", _)), "{error}");
     }
 }
@@ -67,14 +67,14 @@ async fn a_byte_at_a_time_ends_by_the_limit() {
         }
     })
     .await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     assert!(matches!(error, Error::TimedOut("receive", _)), "{error}");
 }
 
 #[tokio::test]
 async fn a_length_is_not_believed() {
     let address = saying(vec![0, 0xff, 0xff, 0xff]).await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     let limit = options().limits.message_len;
     assert!(
         matches!(error, Error::TooLong { length: 0xff_ffff, limit: found } if found == limit),
@@ -85,14 +85,14 @@ async fn a_length_is_not_believed() {
 #[tokio::test]
 async fn keeping_alive_is_not_answering() {
     let address = saying([0x85, 0, 0, 0].repeat(1000)).await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     assert!(matches!(error, Error::TooManyMessages), "{error}");
 }
 
 #[tokio::test]
 async fn other_protocols_are_named_so() {
     let address = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     assert!(matches!(error, Error::Frame(_)), "{error}");
     assert_eq!(error.to_string(), "this is no SMB: unexpected value: TYPE at offset 0");
 }
@@ -104,7 +104,7 @@ async fn no_message_of_any_length_panics() {
             let mut message = vec![0; length];
             message.iter_mut().zip(magic).for_each(|(to, from)| *to = from);
             let address = saying(frame(&message)).await;
-            let error = error_of(Client::connect(address, options())).await;
+            let error = error_of(Client::connect(address, impatient(options()))).await;
             let is_peers = matches!(error, Error::Client(ClientError::Peer(_)));
             assert!(is_peers, "{length} {magic:?}: {error}");
         }
@@ -114,7 +114,7 @@ async fn no_message_of_any_length_panics() {
 #[tokio::test]
 async fn who_hangs_up_is_not_waited_for() {
     let address = server(|stream| async move { drop(stream) }).await;
-    let error = error_of(Client::connect(address, options())).await;
+    let error = error_of(Client::connect(address, impatient(options()))).await;
     assert!(matches!(error, Error::ClosedByServer | Error::Io(..)), "{error}");
 }
 

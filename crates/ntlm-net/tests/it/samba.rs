@@ -1,7 +1,7 @@
 //! Against a real smbd, which `cargo xtask smb` sees to: what happens after a logon, and what happens
 //! with somebody between who changes messages, holds them back, or hangs up.
 
-use crate::common::{Fate, between, error_of, options};
+use crate::common::{Fate, between, error_of, impatient, options};
 use ntlm::keys::{AccountSecret, Password};
 use ntlm::text::CodePage;
 use ntlm::{AccountName, Credential};
@@ -160,8 +160,7 @@ async fn a_pipe_answers() {
     const BIND_ACK: u8 = 12;
     let smbd = Smbd::start();
     for protocol in PROTOCOLS {
-        let slow = Options { limits: Default::default(), ..only(protocol) };
-        let mut client = logged_on(smbd.address, slow).await.unwrap();
+        let mut client = logged_on(smbd.address, only(protocol)).await.unwrap();
         let tree = client.tree_connect(r"\\127.0.0.1\IPC$").await.unwrap();
         let access = AccessMask::READ_DATA | AccessMask::WRITE_DATA;
         let pipe = client.open(tree, "srvsvc", access, CreateDisposition::OPEN).await.unwrap();
@@ -432,7 +431,8 @@ async fn a_server_that_goes_away_holds_nobody() {
                     }
                 })
                 .await;
-                let error = error_of(whole(address, only(protocol))).await;
+                let options = if hangs_up { only(protocol) } else { impatient(only(protocol)) };
+                let error = error_of(whole(address, options)).await;
                 match hangs_up {
                     true => assert!(matches!(error, Error::ClosedByServer), "{error}"),
                     false => assert!(matches!(error, Error::TimedOut("receive", _)), "{error}"),
