@@ -3,6 +3,7 @@
 
 use super::config::{ClientConfig, Protocol};
 use super::error::{ClientError, PeerError};
+use super::request::{Pending, Protection, Request};
 use super::session::Session;
 use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
 use crate::error::TooLong;
@@ -52,37 +53,6 @@ pub struct Connection {
     pub(super) hash: PreauthIntegrityHash,
     next_message_id: u64,
     credits: u32,
-}
-
-/// A request and how to know its response.
-#[derive(Debug)]
-pub struct Request {
-    /// Goes to the server, without transport prefix.
-    pub packet: Vec<u8>,
-    /// For [`Connection::receive`].
-    pub pending: Pending,
-}
-
-/// A request that waits for its response.
-#[derive(Clone, Copy, Debug)]
-pub struct Pending {
-    /// What was asked.
-    pub command: Command,
-    /// MessageId.
-    pub message_id: u64,
-    /// How the request went.
-    pub protection: Protection,
-}
-
-/// How a message goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protection {
-    /// As it is: there is no key.
-    None,
-    /// Signed.
-    Signed,
-    /// Encrypted.
-    Encrypted,
 }
 
 /// What came.

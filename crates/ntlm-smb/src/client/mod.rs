@@ -18,17 +18,18 @@ mod config;
 mod connection;
 mod error;
 mod negotiating;
+mod request;
 mod session;
 mod session_setup;
 mod smb1;
+mod smb1_session_setup;
 
 pub use config::{ClientConfig, DialectRange, Protocol};
-pub use connection::{Connection, Negotiated, Pending, Protection, Received, Request, Tree};
+pub use connection::{Connection, Negotiated, Received, Tree};
 pub use error::{ClientError, PeerError, Unavailable};
 pub use negotiating::{NegotiateRandom, NegotiateStep, Negotiating};
+pub use request::{Pending, Protection, Request};
 pub use session::{Logon, Session, SessionToBind};
 pub use session_setup::{Answer, Purpose, Responding, SessionSetup, SetupStep};
-pub use smb1::{
-    Smb1Answer, Smb1Connection, Smb1Negotiated, Smb1Pending, Smb1Received, Smb1Request,
-    Smb1Responding, Smb1SessionSetup, Smb1SetupStep,
-};
+pub use smb1::{Smb1Connection, Smb1Negotiated, Smb1Pending, Smb1Received, Smb1Request};
+pub use smb1_session_setup::{Smb1Answer, Smb1Responding, Smb1SessionSetup, Smb1SetupStep};

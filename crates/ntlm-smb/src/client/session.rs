@@ -1,7 +1,7 @@
 //! A session of SMB 2 or 3: its keys, and what they protect.
 
-use super::connection::{Pending, Protection};
 use super::error::{ClientError, PeerError, Unavailable};
+use super::request::{Pending, Protection};
 use crate::dialect::{Dialect, SigningAlgorithm};
 use crate::encryption::{Nonces, PacketCipher};
 use crate::keys::{CipherKey, SigningKey, SmbKeySchedule};

@@ -1,8 +1,9 @@
 //! SESSION_SETUP: a session made, authenticated again, or joined by another connection (MS-SMB2
 //! 3.2.4.2.3, 3.2.5.3).
 
-use super::connection::{Connection, Pending, Protection, Request, refusal};
+use super::connection::{Connection, refusal};
 use super::error::{ClientError, PeerError, Unavailable};
+use super::request::{Pending, Protection, Request};
 use super::session::{Ciphers, Logon, Session, SessionToBind, check};
 use crate::dialect::SigningAlgorithm;
 use crate::keys::{
