@@ -190,9 +190,11 @@ fn every_example_in_help_runs() {
                 continue;
             }
             let is_synopsis = line.contains('<') && line.contains('>') || line.contains('[');
-            // Those of `logon` need a server: the matrix of SMB runs the like of them.
-            let needs_server = line.contains("ntlm logon") || line.contains("logon.pcapng");
-            if is_synopsis || needs_server || line.ends_with(':') {
+            // Those of `logon` need a server, and those of `serve` are one, which runs until it is
+            // ended: the matrices of SMB run the like of them.
+            let is_live = ["ntlm logon", "logon.pcapng", "ntlm serve"];
+            let is_live = is_live.iter().any(|live| line.contains(live));
+            if is_synopsis || is_live || line.ends_with(':') {
                 continue;
             }
             run_in_shell(line, &folder);
