@@ -147,7 +147,8 @@ struct Exchanges<'a> {
     sink: &'a mut dyn Sink,
 }
 
-/// With more bytes held than this, packets are not waited for until they are whole: two of the longest.
+/// With more bytes held than this, long messages are not waited for until they are whole; what may be
+/// a token is still searched for. Two of the longest packets.
 const MOST_HELD: usize = 2 * SmbPacket::MAX_LENGTH;
 
 impl Exchanges<'_> {
