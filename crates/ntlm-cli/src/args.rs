@@ -316,7 +316,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
     /// Write the packets of SMB in clear, what was encrypted too, into this pcapng file. Whatever the
-    /// filters say; the packets around the messages are made up
+    /// filters say; the packets around the messages are made up, what is not all there is left out, and
+    /// what does not open is in it as it was sent, with a comment
     #[arg(long, value_name = "FILE", help_heading = "SMB")]
     pub(crate) write_decrypted: Option<PathBuf>,
     /// Print the keys of SMB 2 and 3 sessions instead, as lines of Wireshark's smb2_seskey_list

@@ -29,8 +29,10 @@ impl Decrypted {
     pub(crate) fn message(&mut self, message: &SmbMessage<'_>) -> Result<(), Failure> {
         let length = u32::try_from(message.bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
         let packet = [&length, message.bytes].concat();
+        let is_encrypted = message.bytes.starts_with(b"\xfdSMB");
         let comment = match (message.was_encrypted, message.signatures.invalid) {
             (true, _) => Some("was encrypted"),
+            (false, _) if is_encrypted => Some("could not be opened"),
             (false, 1..) => Some("the signature does not hold"),
             (false, 0) => None,
         };

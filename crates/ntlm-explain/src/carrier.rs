@@ -231,7 +231,7 @@ pub trait Listener {
         false
     }
 
-    /// Whether a packet may be held until all of it is there.
+    /// Whether a long message may be held until all of it is there.
     fn may_wait(&self) -> bool {
         true
     }

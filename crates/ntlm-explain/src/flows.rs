@@ -25,7 +25,7 @@ pub trait Sink {
         false
     }
 
-    /// A packet of SMB in clear: as it was sent, or what was encrypted.
+    /// A packet of SMB that is all there: as it was sent, or what was encrypted if it opens.
     fn smb_message(&mut self, _message: &SmbMessage<'_>) {}
 }
 
@@ -35,7 +35,7 @@ impl<F: FnMut(Explained)> Sink for F {
     }
 }
 
-/// A packet of SMB in clear.
+/// A packet of SMB, in clear unless it was encrypted and does not open.
 #[derive(Clone, Copy, Debug)]
 pub struct SmbMessage<'a> {
     /// Which connection it went over.
@@ -147,7 +147,8 @@ struct Exchanges<'a> {
     sink: &'a mut dyn Sink,
 }
 
-/// With more bytes held than this, packets are not waited for until they are whole: two of the longest.
+/// With more bytes held than this, long messages are not waited for until they are whole; what may be
+/// a token is still searched for. Two of the longest packets.
 const MOST_HELD: usize = 2 * SmbPacket::MAX_LENGTH;
 
 impl Exchanges<'_> {

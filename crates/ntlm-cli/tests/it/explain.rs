@@ -421,6 +421,27 @@ fn more_exchanges_than_can_be_kept_are_shown_as_they_come() {
 }
 
 #[test]
+fn a_clear_capture_needs_no_key_and_says_what_could_not_be_opened() {
+    let folder = Folder::new("clear");
+    let encrypted = capture("smbclient-smb3_11-encrypt-aes256gcm");
+    let holds = |file: &str, text: &str| {
+        let bytes = std::fs::read(file).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let (clear, closed) = (folder.path("clear.pcapng"), folder.path("closed.pcapng"));
+    let accounts = accounts();
+    let ran = run(&["explain", &encrypted, "--secrets", &accounts, "--write-decrypted", &clear]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(holds(&clear, "was encrypted") && !holds(&clear, "could not be opened"));
+    let ran = run(&["explain", &encrypted, "--write-decrypted", &closed]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(holds(&closed, "could not be opened") && !holds(&closed, "was encrypted"));
+    // What was written is read again, and holds the same logon.
+    let again = run(&["explain", &clear, "--secrets", &accounts]);
+    assert!(again.out.contains("1 exchange: 1 valid"), "{}", again.out);
+}
+
+#[test]
 fn findings_are_listed_with_what_to_do() {
     let ran = run(&["explain", "--list-findings"]);
     assert_eq!(ran.code, 0);

@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_long_packet_is_waited_for_only_if_it_may_be() {
-        let packet = |length: usize| {
+        let packet = |(command, length): (u8, usize)| {
             let prefix = u32::try_from(length).unwrap().to_be_bytes();
-            let header = [b"\xfeSMB\x40\0", &[0; 6][..], b"\x08\0", &[0; 50]].concat();
+            let header = [b"\xfeSMB\x40\0", &[0; 6][..], &[command], &[0; 51]].concat();
             [&prefix[..], &header, &vec![0; length - header.len()]].concat()
         };
         let endpoints = Endpoints {
@@ -189,12 +189,15 @@ mod tests {
             guessed: false,
         };
         let mut writer = StreamWriter::new(Vec::new()).unwrap();
-        for length in [100, 2_000_000, 200] {
+        const SESSION_SETUP: u8 = 1;
+        for message in [(8, 100), (8, 2_000_000), (SESSION_SETUP, 100_000), (8, 200)] {
             let (flow, there) = (FlowId::default(), Direction::ClientToServer);
-            writer.message(flow, endpoints, there, None, &packet(length), None).unwrap();
+            writer.message(flow, endpoints, there, None, &packet(message), None).unwrap();
         }
         let file = writer.finish().unwrap();
-        for (may_wait, lengths) in [(true, [100, 2_000_000, 200]), (false, [100, 112, 200])] {
+        for (may_wait, lengths) in
+            [(true, &[100, 2_000_000, 100_000, 200][..]), (false, &[100, 112, 200])]
+        {
             let mut packets = Packets { may_wait, lengths: Vec::new() };
             let (mut reader, mut most) = (FlowReader::default(), 0);
             let mut capture = Capture::new(&file[..], Limits::default());

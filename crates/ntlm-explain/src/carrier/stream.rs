@@ -30,6 +30,9 @@ pub(super) struct Stream {
 /// More than this is not held for a message to become whole.
 const MAX_HELD: usize = MAX_TOKEN / 2 * 3;
 
+/// As much as this is held in any case: more than the messages of a logon mostly have.
+const ALWAYS_HELD: usize = 1024;
+
 /// With the prefix of the transport.
 const MAX_PACKET: usize = SmbPacket::MAX_LENGTH + 4;
 
@@ -210,8 +213,10 @@ impl Stream {
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(protocol) = context.protocol.as_deref_mut() else { return Next::Lost };
         self.search_skipped = true;
+        let may_hold =
+            rest.len() <= ALWAYS_HELD || (rest.len() < MAX_HELD && context.listener.may_wait());
         let (length, wanted) = match protocol.extent(self.direction, rest) {
-            Extent::More if rest.len() < MAX_HELD => return Next::Wait,
+            Extent::More if may_hold => return Next::Wait,
             Extent::Skip { length, searched } if length > 0 => {
                 (self.in_step, self.skip, self.search_skipped) = (true, length, searched);
                 return Next::Done(0);
@@ -229,7 +234,10 @@ impl Stream {
             }
             _ => return Next::Lost,
         };
-        let Some(part) = rest.get(..wanted) else { return Next::Wait };
+        let Some(part) = rest.get(..wanted) else {
+            let may_hold = rest.len() <= ALWAYS_HELD || context.listener.may_wait();
+            return if may_hold { Next::Wait } else { Next::Lost };
+        };
         self.in_step = true;
         let start = self.start.saturating_add(wide(at));
         let mut claimed = Vec::new();
