@@ -85,7 +85,8 @@ impl<'a> Fields<'a> {
         while !self.rest.is_empty() {
             let element = self.rest.element();
             let element = element.map_err(|der| DecodeError::of(der, self.structure))?;
-            let expected = tag::context(self.next);
+            // Behind the last number nothing may follow.
+            let expected = tag::context(0).saturating_add(self.next);
             if !(expected..END).contains(&element.tag) {
                 let kind = DerErrorKind::UnexpectedTag { expected, found: element.tag };
                 let kind = DecodeErrorKind::Der(kind);

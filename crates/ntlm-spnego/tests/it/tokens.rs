@@ -147,6 +147,10 @@ fn fields_of_later_versions_are_passed_over() {
     let expected =
         NegTokenResp { neg_state: Some(NegState::AcceptIncomplete), ..NegTokenResp::default() };
     assert_eq!(NegTokenResp::decode(&token), Ok(expected));
+    // 30 is the last number that a tag of one byte holds: what follows is out of order.
+    assert_eq!(NegTokenResp::decode(&resp(&hex!("be020500"))), Ok(NegTokenResp::default()));
+    assert!(NegTokenResp::decode(&resp(&hex!("be020500 be020500"))).is_err());
+    assert!(NegTokenResp::decode(&resp(&hex!("be020500 a0030a0101"))).is_err());
 }
 
 #[test]
