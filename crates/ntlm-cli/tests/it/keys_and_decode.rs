@@ -190,8 +190,11 @@ fn every_example_in_help_runs() {
                 continue;
             }
             let is_synopsis = line.contains('<') && line.contains('>') || line.contains('[');
-            // Those of `logon` need a server: the matrix of SMB runs the like of them.
-            let needs_server = line.contains("ntlm logon") || line.contains("logon.pcapng");
+            // Those of `logon` need a server, and `serve` is one until it is stopped: the matrices of
+            // SMB run the like of them.
+            let needs_server = ["ntlm logon", "logon.pcapng", "ntlm serve"]
+                .iter()
+                .any(|what| line.contains(what));
             if is_synopsis || needs_server || line.ends_with(':') {
                 continue;
             }
