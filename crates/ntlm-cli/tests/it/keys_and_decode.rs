@@ -192,9 +192,8 @@ fn every_example_in_help_runs() {
             let is_synopsis = line.contains('<') && line.contains('>') || line.contains('[');
             // Those of `logon` need a server, and `serve` is one until it is stopped: the matrices of
             // SMB run the like of them.
-            let needs_server = ["ntlm logon", "logon.pcapng", "ntlm serve"]
-                .iter()
-                .any(|what| line.contains(what));
+            let needs_server =
+                ["ntlm logon", "logon.pcapng", "ntlm serve"].iter().any(|what| line.contains(what));
             if is_synopsis || needs_server || line.ends_with(':') {
                 continue;
             }
