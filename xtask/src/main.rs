@@ -27,7 +27,7 @@ Developer commands of this workspace
   cargo xtask ci --list             the steps
   cargo xtask setup                 installs what the steps need (peers, cargo-deny)
   cargo xtask peers [OPTION..]      our client and server against other people's, see testing/peers
-  cargo xtask smb [OPTION..]        our SMB client against a real smbd, see testing/peers
+  cargo xtask smb [OPTION..]        our SMB client and server against others, see testing/peers
   cargo xtask fuzz [TARGET..]       fuzzes until it finds something or is stopped
       --seconds N                   .. or for so long, each target
       --smoke                       replays what is known, then 10 seconds each target

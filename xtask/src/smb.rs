@@ -1,4 +1,5 @@
-//! Our SMB client against a real smbd: testing/peers/smb_matrix.py, and the tests that need one.
+//! Our SMB client against a real smbd, real clients and smbtorture against our server: the matrices of
+//! testing/peers, and the tests that need a smbd.
 
 use crate::process::{LONG, SHORT, cargo, program, run as execute};
 use crate::workspace::{root, target_dir};
@@ -12,7 +13,7 @@ pub(crate) fn all() -> Outcome {
     run(&["--check".to_owned(), PAGE.to_owned()])
 }
 
-/// The same with other options for the matrix.
+/// The same with other options for the matrices.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let python = peers::install()?.python;
     execute(program("smbd").arg("-V"), SHORT)?;

@@ -1,4 +1,4 @@
-//! The client against servers that mean harm, and against a real one.
+//! The client against servers that mean harm, and against a real one; the server against clients.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,3 +9,4 @@
 mod common;
 mod hostile;
 mod samba;
+mod server;

@@ -98,14 +98,17 @@ impl Served {
         let mut frames = Frames::new(read, limits.message_len);
         let mut heard = Instant::now();
         loop {
-            let (deadline, late) = match (frames.begun(), self.has_session) {
-                (Some(begun), _) => (begun + limits.message, CloseReason::TooSlow),
-                (None, true) => (heard + limits.silence, CloseReason::Silence),
-                (None, false) => (self.since + limits.log_on, CloseReason::NobodyLoggedOn),
+            let begun = frames.begun().map(|begun| (begun + limits.message, CloseReason::TooSlow));
+            // Whoever sends a byte now and then gains nothing by it.
+            let whole = if self.has_session {
+                (heard + limits.silence, CloseReason::Silence)
+            } else {
+                (self.since + limits.log_on, CloseReason::NobodyLoggedOn)
             };
-            // Whoever sends a byte now and then gains nothing.
-            let deadline =
-                if self.has_session { deadline } else { deadline.min(self.since + limits.log_on) };
+            let (deadline, late) = match begun {
+                Some(begun) if self.has_session || begun.0 < whole.0 => begun,
+                _ => whole,
+            };
             let step = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(CloseReason::Shutdown),
@@ -115,7 +118,10 @@ impl Served {
                 },
                 message = frames.next() => {
                     heard = Instant::now();
-                    self.receive(message?)?
+                    match message? {
+                        Some(message) => self.receive(message)?,
+                        None => None,
+                    }
                 }
                 () = tokio::time::sleep_until(deadline) => return Err(late),
             };

@@ -26,8 +26,9 @@ impl Frames {
         self.begun
     }
 
-    /// The next message; what keeps a connection alive is none. May be dropped at any time.
-    pub(super) async fn next(&mut self) -> Result<Vec<u8>, CloseReason> {
+    /// The next message, or `None` once it has begun, so that its time can be counted; what keeps a
+    /// connection alive is none. May be dropped at any time.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, CloseReason> {
         loop {
             let wanted = match self.buffer.first_chunk() {
                 None => Frame::PREFIX,
@@ -43,7 +44,8 @@ impl Frames {
                         self.begun = None;
                         match frame_type {
                             FrameType::SessionMessage => {
-                                return Ok(frame.get(Frame::PREFIX..).unwrap_or_default().to_vec());
+                                let message = frame.get(Frame::PREFIX..).unwrap_or_default();
+                                return Ok(Some(message.to_vec()));
                             }
                             FrameType::SessionKeepAlive => continue,
                             _ => return Err(CloseReason::NotSmb),
@@ -58,7 +60,11 @@ impl Frames {
             let read = rest.read_buf(&mut self.buffer).await;
             match read {
                 Ok(0) => return Err(CloseReason::Client),
-                Ok(_) => self.begun = self.begun.or_else(|| Some(Instant::now())),
+                Ok(_) if self.begun.is_none() => {
+                    self.begun = Some(Instant::now());
+                    return Ok(None);
+                }
+                Ok(_) => {}
                 Err(error) => return Err(CloseReason::Io(error.kind())),
             }
         }
