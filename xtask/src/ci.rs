@@ -28,7 +28,11 @@ const STEPS: &[Step] = &[
         says: "other people's clients and servers understand us",
         run: peers::all_required,
     },
-    Step { name: "smb", says: "a real smbd takes our client's logons, our server those of others", run: smb::all },
+    Step {
+        name: "smb",
+        says: "a real smbd takes our client's logons, our server those of others",
+        run: smb::all,
+    },
     Step { name: "fuzz", says: "each decoder survives replay and a short fuzz", run: fuzz::smoke },
 ];
 
