@@ -323,7 +323,7 @@ pub(crate) struct ExplainArgs {
     /// Print the keys of SMB 2 and 3 sessions instead, as lines of Wireshark's smb2_seskey_list
     #[arg(
         long,
-        conflicts_with_all = ["format", "json", "brief", "only_findings"],
+        conflicts_with_all = ["format", "json", "brief", "only_findings", "redact_keys"],
         help_heading = "SMB"
     )]
     pub(crate) session_keys: bool,

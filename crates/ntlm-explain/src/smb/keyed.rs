@@ -4,7 +4,7 @@ use ntlm::keys::Direction;
 use ntlm_smb::keys::SmbKeySchedule;
 use ntlm_smb::{PacketCipher, Signer};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A session's keys.
 #[derive(Debug)]
@@ -13,16 +13,18 @@ pub(super) struct Keyed {
     pub(super) signer: Option<Signer>,
     to_server: Option<PacketCipher>,
     to_client: Option<PacketCipher>,
+    /// Counts the sessions that have keys.
+    _alive: Option<Arc<()>>,
 }
 
 impl Keyed {
-    pub(super) fn new(schedule: SmbKeySchedule) -> Self {
+    pub(super) fn new(schedule: SmbKeySchedule, alive: Option<Arc<()>>) -> Self {
         let signer = schedule.signing_key();
         let signer = signer.map(|key| Signer::new(schedule.signing_algorithm(), key));
         let cipher = |direction| schedule.cipher_key(direction).map(PacketCipher::new);
         let (to_server, to_client) =
             (cipher(Direction::ClientToServer), cipher(Direction::ServerToClient));
-        Self { schedule, signer, to_server, to_client }
+        Self { schedule, signer, to_server, to_client, _alive: alive }
     }
 
     pub(super) const fn cipher(&self, direction: Direction) -> Option<&PacketCipher> {
@@ -42,8 +44,10 @@ impl Keyed {
 /// SessionId.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    known: BTreeMap<Name, Arc<Keyed>>,
+    known: BTreeMap<Name, Weak<Keyed>>,
     order: VecDeque<Name>,
+    /// As many more references as there are sessions with keys.
+    alive: Arc<()>,
 }
 
 type Name = ([u8; 16], u64);
@@ -52,9 +56,18 @@ impl Sessions {
     /// More than this, and the oldest cannot be joined any more.
     const MOST: usize = 4096;
 
-    pub(super) fn insert(&mut self, server_guid: [u8; 16], session_id: u64, keyed: Arc<Keyed>) {
+    /// More than this with keys, and keys are not derived for another until one is over.
+    const MOST_ALIVE: usize = 4096;
+
+    /// What a session with keys holds on to; `None` if there are too many.
+    pub(super) fn token(&self) -> Option<Arc<()>> {
+        (Arc::strong_count(&self.alive) <= Self::MOST_ALIVE).then(|| Arc::clone(&self.alive))
+    }
+
+    /// A session has begun. With keys it can be joined as long as a connection has it.
+    pub(super) fn insert(&mut self, server_guid: [u8; 16], session_id: u64, keyed: &Arc<Keyed>) {
         let name = (server_guid, session_id);
-        if self.known.insert(name, keyed).is_none() {
+        if self.known.insert(name, Arc::downgrade(keyed)).is_none() {
             self.order.push_back(name);
         }
         while self.order.len() > Self::MOST {
@@ -62,7 +75,15 @@ impl Sessions {
         }
     }
 
+    /// The id may be given anew, to a session whose keys are not known.
+    pub(super) fn forget(&mut self, server_guid: [u8; 16], session_id: u64) {
+        if let Some(known) = self.known.get_mut(&(server_guid, session_id)) {
+            *known = Weak::new();
+        }
+    }
+
     pub(super) fn get(&self, server_guid: [u8; 16], session_id: u64) -> Option<Arc<Keyed>> {
-        self.known.get(&(server_guid, session_id)).cloned()
+        let keyed = self.known.get(&(server_guid, session_id))?.upgrade()?;
+        keyed.has_keys().then_some(keyed)
     }
 }

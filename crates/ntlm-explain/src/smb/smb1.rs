@@ -62,6 +62,8 @@ const MOST_SESSIONS: usize = 256;
 /// After messages were lost: how many requests may be missing, and how often this is tried.
 const WINDOW: u32 = 2 * 256;
 const MOST_SEARCHES: u32 = 64;
+/// Longer messages, in bytes, are not searched with: each try hashes all of them.
+const LONGEST_SEARCHED: usize = 1 << 16;
 
 impl Smb1 {
     pub(super) const fn has_keys(&self) -> bool {
@@ -296,6 +298,9 @@ impl Signing {
         rule: SequenceRule,
         expected: Option<u32>,
     ) -> bool {
+        if message.len() > LONGEST_SEARCHED {
+            return false;
+        }
         self.lost = self.lost.map(|searches| searches.saturating_sub(1));
         let is_response = rule == SequenceRule::Response;
         let next = expected.filter(|_| !is_response).unwrap_or(self.numbers.next_request());

@@ -97,7 +97,7 @@ struct Session {
 }
 
 /// More than this at once, and the oldest is followed no further.
-const MOST_SESSIONS: usize = 1024;
+const MOST_SESSIONS: usize = 256;
 /// More sessions than this do not wait for a logon. Those of other mechanisms never get one.
 const MOST_UNCLAIMED: usize = 8;
 /// In no more sessions than this, the key of a signature that does not hold is looked for.
@@ -109,6 +109,7 @@ const MOST_SETUPS: usize = 256;
 
 const NO_NEGOTIATE: &str = "NEGOTIATE was not seen, so the dialect is not known";
 const NO_HASH: &str = "a message before authentication is missing, and the keys depend on all";
+const TOO_MANY: &str = "there are too many sessions at once";
 const NOT_JOINED: &str = "the session that this connection joins was not seen to begin";
 
 impl Smb2 {
@@ -565,10 +566,13 @@ impl Session {
             self.unknown = NO_NEGOTIATE;
             return;
         };
+        if self.purpose == Purpose::Session {
+            sessions.forget(negotiated.server_guid, session_id);
+        }
         let source = match self.identity {
             Identity::Guest => Some(SessionKeySource::Guest),
             Identity::Anonymous => {
-                let keyed = logon.source().map(|source| self.derive(negotiated, source));
+                let keyed = logon.source().map(|source| self.derive(negotiated, source, None));
                 self.anyones = keyed.and_then(|keyed| keyed.signer).map(Box::new);
                 Some(SessionKeySource::Anonymous)
             }
@@ -578,9 +582,13 @@ impl Session {
         if self.purpose == Purpose::Binding && self.joined.is_none() {
             self.unknown = NOT_JOINED;
         }
-        let keyed = Arc::new(self.derive(negotiated, source));
-        if self.purpose == Purpose::Session && keyed.has_keys() {
-            sessions.insert(negotiated.server_guid, session_id, Arc::clone(&keyed));
+        let Some(alive) = sessions.token() else {
+            self.unknown = TOO_MANY;
+            return;
+        };
+        let keyed = Arc::new(self.derive(negotiated, source, Some(alive)));
+        if self.purpose == Purpose::Session {
+            sessions.insert(negotiated.server_guid, session_id, &keyed);
         }
         if negotiated.dialect == Dialect::Smb311 && self.hash.is_none() {
             self.unknown = NO_HASH;
@@ -588,8 +596,13 @@ impl Session {
         self.keyed = Some(keyed);
     }
 
-    fn derive(&self, negotiated: Negotiated, source: SessionKeySource) -> Keyed {
-        Keyed::new(SmbKeySchedule::derive(SmbDerivation {
+    fn derive(
+        &self,
+        negotiated: Negotiated,
+        source: SessionKeySource,
+        alive: Option<Arc<()>>,
+    ) -> Keyed {
+        let schedule = SmbKeySchedule::derive(SmbDerivation {
             dialect: negotiated.dialect,
             signing_algorithm: negotiated.signing_algorithm,
             cipher: negotiated.cipher,
@@ -599,7 +612,8 @@ impl Session {
                 Purpose::Binding => Establishment::Binding,
                 Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
             },
-        }))
+        });
+        Keyed::new(schedule, alive)
     }
 
     /// Windows and impacket sign anonymous sessions too, with what ExportedSessionKey comes to. It
