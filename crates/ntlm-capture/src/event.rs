@@ -56,6 +56,12 @@ pub struct FlowId {
 }
 
 impl FlowId {
+    /// An id for flows that are written rather than read.
+    #[must_use]
+    pub const fn numbered(serial: u64) -> Self {
+        Self { serial, slot: 0 }
+    }
+
     /// A number that no other flow of the capture has, in order of their start.
     #[must_use]
     pub fn serial(self) -> u64 {

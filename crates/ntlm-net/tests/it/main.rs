@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod explained;
 mod hostile;
 mod samba;
 mod server;

@@ -2,10 +2,13 @@
 //! with somebody between who changes messages, holds them back, or hangs up.
 
 use crate::common::{Fate, between, error_of, impatient, options};
+use crate::explained::explained;
 use ntlm::keys::{AccountSecret, Password};
 use ntlm::text::CodePage;
 use ntlm::{AccountName, Credential};
-use ntlm_net::smb::{Client, Error, Negotiated, Options, Who};
+use ntlm_explain::Explained;
+use ntlm_explain::smb::Purpose;
+use ntlm_net::smb::{Client, Error, Negotiated, Options, Record, Who};
 use ntlm_smb::client::{ClientConfig, ClientError, DialectRange, PeerError, Protocol, Unavailable};
 use ntlm_smb::file::{AccessMask, CreateDisposition};
 use ntlm_smb::smb2::{Header, SessionFlags};
@@ -175,7 +178,9 @@ async fn a_pipe_answers() {
 async fn authenticating_again_keeps_the_keys() {
     let smbd = Smbd::start();
     for protocol in PROTOCOLS.into_iter().skip(1) {
-        let mut client = whole(smbd.address, only(protocol)).await.unwrap();
+        let record = Record::default();
+        let recorded = Options { record: Some(record.clone()), ..only(protocol) };
+        let mut client = whole(smbd.address, recorded).await.unwrap();
         let keys = |client: &Client| -> Vec<String> {
             let values = client.smb_steps().into_iter();
             values
@@ -193,12 +198,33 @@ async fn authenticating_again_keeps_the_keys() {
         assert!(error.is_refusal(), "{protocol}: {error}");
         let error = client.echo().await.unwrap_err();
         assert!(matches!(error, Error::NotLoggedOn), "{protocol}: {error}");
+        drop(client);
+        let seen = explained(&[record]);
+        let purposes: Vec<_> = seen.iter().map(|one| one.smb.as_ref().unwrap().purpose).collect();
+        // The last one is refused, and no session is made or kept by it.
+        assert_eq!(purposes, [Purpose::Session, Purpose::Reauthentication, Purpose::Session]);
+        assert_eq!(seen[2].outcome.result, "refused");
+        let signatures = seen[0].smb.as_ref().unwrap().signatures;
+        assert!(signatures.valid >= 4 && signatures.invalid + signatures.unchecked == 0);
         // The same with everything encrypted, the second SESSION_SETUP too.
         if protocol >= Protocol::Smb2(Dialect::Smb300) {
             let mut client = whole(smbd.address, encrypting(only(protocol))).await.unwrap();
             client.log_on(Who::Account(&alice())).await.unwrap();
             client.echo().await.unwrap();
         }
+    }
+}
+
+/// The logons that were accepted did this, and all that followed is checked and holds.
+fn all_hold(seen: &[Explained], purposes: &[Purpose]) {
+    let accepted = seen.iter().filter(|one| one.outcome.result == "accepted");
+    let smb: Vec<_> = accepted.map(|one| one.smb.as_ref().unwrap()).collect();
+    assert_eq!(smb.iter().map(|smb| smb.purpose).collect::<Vec<_>>(), purposes);
+    for smb in smb {
+        let (signatures, packets) = (smb.signatures, smb.decrypted);
+        assert!(signatures.valid + packets.ok >= 3, "{signatures:?} {packets:?}");
+        assert_eq!(signatures.invalid + signatures.unchecked, 0, "{signatures:?}");
+        assert_eq!(packets.failed + packets.unopened, 0, "{packets:?}");
     }
 }
 
@@ -214,15 +240,18 @@ async fn another_connection_joins_the_session() {
         (Dialect::Smb311, gmac),
     ] {
         for encrypted in [false, true] {
-            let options = |client_guid| {
+            let records: [Record; 4] = Default::default();
+            let options = |client_guid, number: usize| {
                 let options = only(Protocol::Smb2(dialect));
                 let client = ClientConfig { signing_algorithms: vec![algorithm], ..options.client };
-                let options = Options { client, client_guid, ..options };
+                let record = Some(records[number].clone());
+                let options = Options { client, client_guid, record, ..options };
                 if encrypted { encrypting(options) } else { options }
             };
-            let mut first = whole(smbd.address, options(None)).await.unwrap();
-            let beside = || Client::connect(smbd.address, options(Some(first.client_guid())));
-            let [second, third, fourth] = [beside().await, beside().await, beside().await];
+            let mut first = whole(smbd.address, options(None, 0)).await.unwrap();
+            let guid = Some(first.client_guid());
+            let beside = |number| Client::connect(smbd.address, options(guid, number));
+            let [second, third, fourth] = [beside(1).await, beside(2).await, beside(3).await];
             let mut second = second.unwrap();
             second.bind(first.session_to_bind().unwrap(), &alice()).await.unwrap();
             second.echo().await.unwrap();
@@ -237,6 +266,8 @@ async fn another_connection_joins_the_session() {
                 let error = bound.unwrap_err();
                 let expected = ClientError::Unavailable(Unavailable::Nonces);
                 assert!(matches!(&error, Error::Client(found) if *found == expected), "{error}");
+                drop((first, second, third));
+                all_hold(&explained(&records), &[Purpose::Session, Purpose::Binding]);
                 continue;
             }
             bound.unwrap();
@@ -245,6 +276,9 @@ async fn another_connection_joins_the_session() {
             let error = fourth.unwrap().bind(session, &not_alice()).await.unwrap_err();
             assert!(error.is_refusal(), "{error}");
             first.echo().await.expect("the session is as it was");
+            drop((first, second, third));
+            let (session, binding) = (Purpose::Session, Purpose::Binding);
+            all_hold(&explained(&records), &[session, binding, binding]);
         }
     }
     // What the session does not have.
