@@ -15,15 +15,16 @@
 use crate::error::{Misuse, PeerError};
 use crate::flags::NegotiateFlags;
 use crate::fresh::Fresh;
+use crate::keys::Responses;
 use crate::logon::LogonRequest;
 use crate::message::{
     AuthenticateMessage, AvId, ChallengeMessage, Message, NegotiateMessage, TargetInfoBuilder,
     Version,
 };
 use crate::server_config::{ServerConfig, ServerNames};
-use crate::text::Charset;
+use crate::text::{Charset, Utf16String};
 use crate::time::FileTime;
-use crate::wire::Payload;
+use crate::wire::{DecodeError, DecodeErrorKind, Payload, TooLong};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -91,6 +92,56 @@ impl Server {
             | NegotiateFlags::NEGOTIATE_KEY_EXCH;
         let flags = offer.union(self.always());
         self.send_challenge(flags, None, &fresh)
+    }
+
+    /// A logon without NTLM messages: responses alone, to a nonce of the protocol around them, as in
+    /// SMB1 without extended security. There is no MIC, nothing is exchanged, and no flag counts.
+    ///
+    /// # Errors
+    ///
+    /// The policy blocks NTLM, or a name or response is longer than a message can hold.
+    pub fn receive_responses(
+        self,
+        responses: &Responses<'_>,
+        now: FileTime,
+    ) -> Result<LogonRequest, PeerError> {
+        if self.config.policy.block {
+            return Err(PeerError::Blocked);
+        }
+        let too_long = |TooLong| {
+            let (kind, field) = (DecodeErrorKind::PayloadOutOfBounds, "NtChallengeResponse");
+            PeerError::Decode(DecodeError { kind, field, offset: 0 })
+        };
+        // The same bytes in messages that nobody sent.
+        let negotiate_flags = NegotiateFlags::NEGOTIATE_UNICODE | NegotiateFlags::NEGOTIATE_NTLM;
+        let challenge = ChallengeMessage {
+            target_name: Payload::default(),
+            negotiate_flags,
+            server_challenge: responses.server_challenge,
+            reserved: Some([0; 8]),
+            target_info: None,
+            version: None,
+        };
+        let name = |units: &[u16]| Utf16String::from_units(units).to_le_bytes();
+        let (user, domain) = (name(responses.user), name(responses.domain));
+        let authenticate = AuthenticateMessage {
+            lm_challenge_response: Payload::new(responses.lm),
+            nt_challenge_response: Payload::new(responses.nt),
+            domain_name: Payload::new(&domain),
+            user_name: Payload::new(&user),
+            workstation: Payload::default(),
+            encrypted_random_session_key: Some(Payload::default()),
+            negotiate_flags: Some(negotiate_flags),
+            version: None,
+            mic: None,
+        };
+        Ok(LogonRequest {
+            config: self.config,
+            negotiate: None,
+            challenge: challenge.encode().map_err(too_long)?,
+            authenticate: authenticate.encode().map_err(too_long)?,
+            now,
+        })
     }
 
     /// CHALLENGE's flags (MS-NLMP 3.2.5.1.1).

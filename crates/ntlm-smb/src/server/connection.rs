@@ -4,10 +4,12 @@ use super::config::ServerConfig;
 use super::error::PeerError;
 use super::negotiating::{Negotiated, multi_protocol, negotiate};
 use super::requests::{Request, Requests};
-use super::session_setup::{Judging, LoggedOn, Refusal};
+use super::session_setup::{Judging, LoggedOn, Refusal, Waits};
 use super::sessions::Sessions;
+use super::smb1::{Smb1, Smb1Request};
 use super::smb2::Smb2;
 use super::window::Window;
+use crate::client::Protocol;
 use crate::keys::PreauthIntegrityHash;
 use crate::smb1;
 use crate::smb2::{Command, Header, HeaderFlags};
@@ -29,6 +31,7 @@ pub struct Connection {
 #[derive(Debug)]
 enum Phase {
     Negotiating { window: Window },
+    Smb1(Box<Smb1>),
     Smb2(Box<Smb2>),
 }
 
@@ -44,6 +47,10 @@ pub enum Step {
     LoggedOn(Vec<u8>, Box<LoggedOn>),
     /// A session setup was refused; the packet goes to the client.
     Refused(Vec<u8>, Refusal),
+    /// There is no answer.
+    Nothing,
+    /// A request of SMB1, whose answer [`Connection::reply_smb1`] makes fit to be sent.
+    Smb1Request(Box<Smb1Request>),
     /// Requests of sessions: see [`Connection::next`].
     Requests(Requests),
 }
@@ -57,11 +64,11 @@ impl Connection {
         Self { config, salt, phase: Phase::Negotiating { window } }
     }
 
-    /// What was negotiated; `None` before.
+    /// What was negotiated; `None` before, and of SMB1.
     #[must_use]
     pub fn negotiated(&self) -> Option<&Negotiated> {
         match &self.phase {
-            Phase::Negotiating { .. } => None,
+            Phase::Negotiating { .. } | Phase::Smb1(_) => None,
             Phase::Smb2(smb2) => Some(&smb2.negotiated),
         }
     }
@@ -71,6 +78,7 @@ impl Connection {
     pub fn has_session(&self, sessions: &Sessions) -> bool {
         match &self.phase {
             Phase::Negotiating { .. } => false,
+            Phase::Smb1(smb1) => smb1.has_session(),
             Phase::Smb2(smb2) => smb2.has_session(sessions),
         }
     }
@@ -87,6 +95,7 @@ impl Connection {
         fresh: Fresh,
     ) -> Result<Step, PeerError> {
         match (&mut self.phase, ProtocolId::of(&packet)) {
+            (Phase::Smb1(smb1), _) => smb1.receive(sessions, packet, fresh),
             (Phase::Smb2(smb2), _) => smb2.receive(sessions, packet, fresh),
             (Phase::Negotiating { .. }, Some(ProtocolId::Smb2)) => self.negotiate(&packet, &fresh),
             (Phase::Negotiating { .. }, Some(ProtocolId::Smb1)) => {
@@ -107,9 +116,11 @@ impl Connection {
         judging: Judging,
         judged: Result<LogonOutcome, NtStatus>,
     ) -> Result<Step, PeerError> {
-        match &mut self.phase {
-            Phase::Negotiating { .. } => Err(PeerError::NotNegotiated),
-            Phase::Smb2(smb2) => smb2.settle(sessions, judging, judged),
+        match (&mut self.phase, judging.0) {
+            (Phase::Smb1(smb1), Waits::Smb1(judging)) => smb1.settle(*judging, judged),
+            (Phase::Smb2(smb2), Waits::Smb2(judging)) => smb2.settle(sessions, *judging, judged),
+            // Of another connection.
+            _ => Err(PeerError::WrongProtocol),
         }
     }
 
@@ -124,7 +135,7 @@ impl Connection {
         requests: &mut Requests,
     ) -> Result<Option<Request>, PeerError> {
         match &mut self.phase {
-            Phase::Negotiating { .. } => Err(PeerError::NotNegotiated),
+            Phase::Negotiating { .. } | Phase::Smb1(_) => Err(PeerError::WrongProtocol),
             Phase::Smb2(smb2) => smb2.next(sessions, requests),
         }
     }
@@ -136,7 +147,7 @@ impl Connection {
     /// The connection must end.
     pub fn delay(&mut self, requests: &mut Requests, request: &Request) -> Result<(), PeerError> {
         match &mut self.phase {
-            Phase::Negotiating { .. } => Err(PeerError::NotNegotiated),
+            Phase::Negotiating { .. } | Phase::Smb1(_) => Err(PeerError::WrongProtocol),
             Phase::Smb2(smb2) => smb2.delay(requests, request),
         }
     }
@@ -148,8 +159,20 @@ impl Connection {
     /// The connection must end.
     pub fn reply(&mut self, requests: Requests) -> Result<Option<Vec<u8>>, PeerError> {
         match &mut self.phase {
-            Phase::Negotiating { .. } => Err(PeerError::NotNegotiated),
+            Phase::Negotiating { .. } | Phase::Smb1(_) => Err(PeerError::WrongProtocol),
             Phase::Smb2(smb2) => smb2.reply(requests),
+        }
+    }
+
+    /// An answer to a request of SMB1, signed if it has to be.
+    ///
+    /// # Errors
+    ///
+    /// The connection must end.
+    pub fn reply_smb1(&self, request: &Smb1Request, answer: Vec<u8>) -> Result<Vec<u8>, PeerError> {
+        match &self.phase {
+            Phase::Smb1(smb1) => smb1.reply(request, answer),
+            Phase::Negotiating { .. } | Phase::Smb2(_) => Err(PeerError::WrongProtocol),
         }
     }
 
@@ -157,6 +180,7 @@ impl Connection {
     pub fn close(self, sessions: &mut Sessions) {
         match self.phase {
             Phase::Negotiating { .. } => {}
+            Phase::Smb1(smb1) => smb1.close(sessions),
             Phase::Smb2(smb2) => smb2.close(sessions),
         }
     }
@@ -225,6 +249,17 @@ impl Connection {
                 }
                 return Ok(Step::Reply(reply));
             }
+        }
+        let nt_lm = request
+            .dialects()
+            .position(|dialect| dialect == smb1::NegotiateRequest::NT_LM_0_12)
+            .filter(|_| self.config.dialects.contains(Protocol::Smb1));
+        if let Some(Ok(index)) = nt_lm.map(u16::try_from)
+            && let Some((reply, smb1)) =
+                super::smb1::negotiate(&self.config, &header, index, fresh)?
+        {
+            self.phase = Phase::Smb1(Box::new(smb1));
+            return Ok(Step::Reply(reply));
         }
         let response = smb1::Header {
             flags: smb1::Flags::REPLY,

@@ -22,6 +22,7 @@ mod negotiating;
 mod requests;
 mod session_setup;
 mod sessions;
+mod smb1;
 mod smb2;
 mod window;
 
@@ -32,3 +33,4 @@ pub use negotiating::Negotiated;
 pub use requests::{Request, Requests};
 pub use session_setup::{Judging, LoggedOn, Logon, Refusal, SetupKind};
 pub use sessions::Sessions;
+pub use smb1::Smb1Request;

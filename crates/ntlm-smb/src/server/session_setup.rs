@@ -6,6 +6,7 @@ use super::connection::Step;
 use super::error::{PeerError, RefusalReason};
 use super::requests::{Requests, error_response};
 use super::sessions::{Sessions, SharedSession};
+use super::smb1::Smb1Judging;
 use super::smb2::{Admitted, Smb2};
 use crate::dialect::{Dialect, SigningAlgorithm};
 use crate::keys::{
@@ -130,7 +131,7 @@ pub struct Refusal {
     pub reason: RefusalReason,
 }
 
-type Refused = (NtStatus, RefusalReason);
+pub(super) type Refused = (NtStatus, RefusalReason);
 
 /// A session setup under way.
 #[derive(Debug)]
@@ -153,7 +154,17 @@ pub(super) struct Setup {
 
 /// A session setup whose logon is being judged.
 #[derive(Debug)]
-pub struct Judging {
+pub struct Judging(pub(super) Waits);
+
+/// What takes the judge's word.
+#[derive(Debug)]
+pub(super) enum Waits {
+    Smb1(Box<Smb1Judging>),
+    Smb2(Box<Smb2Judging>),
+}
+
+#[derive(Debug)]
+pub(super) struct Smb2Judging {
     setup: Box<Setup>,
     waiting: Waiting,
     turn: Turn,
@@ -163,7 +174,10 @@ impl Judging {
     /// SessionId.
     #[must_use]
     pub const fn session_id(&self) -> u64 {
-        self.setup.session_id
+        match &self.0 {
+            Waits::Smb1(judging) => judging.session_id,
+            Waits::Smb2(judging) => judging.setup.session_id,
+        }
     }
 }
 
@@ -208,7 +222,8 @@ impl Smb2 {
         match acceptor.step(request.security_buffer.bytes(), fresh) {
             Ok(AcceptorStep::Judge(logon, waiting)) => {
                 self.setups.insert(setup.session_id, Pending::Judged);
-                Ok(Step::Judge(Box::new(logon), Box::new(Judging { setup, waiting, turn })))
+                let judging = Judging(Waits::Smb2(Box::new(Smb2Judging { setup, waiting, turn })));
+                Ok(Step::Judge(Box::new(logon), Box::new(judging)))
             }
             Ok(step) => self.go_on(sessions, setup, turn, step),
             Err(error) => {
@@ -221,10 +236,10 @@ impl Smb2 {
     pub(super) fn settle(
         &mut self,
         sessions: &mut Sessions,
-        judging: Judging,
+        judging: Smb2Judging,
         judged: Result<LogonOutcome, NtStatus>,
     ) -> Result<Step, PeerError> {
-        let Judging { mut setup, waiting, turn } = judging;
+        let Smb2Judging { mut setup, waiting, turn } = judging;
         self.setups.remove(&setup.session_id);
         let outcome = match judged {
             Ok(outcome) => outcome,
@@ -612,7 +627,7 @@ fn encode(header: &Header, flags: SessionFlags, token: &[u8]) -> Result<Vec<u8>,
 }
 
 /// What a client is told of a token that is refused.
-const fn token_status(error: &ntlm_spnego::PeerError) -> NtStatus {
+pub(super) const fn token_status(error: &ntlm_spnego::PeerError) -> NtStatus {
     match error {
         ntlm_spnego::PeerError::Decode(_)
         | ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Decode(_)) => NtStatus::INVALID_PARAMETER,

@@ -90,6 +90,11 @@ impl Sessions {
         }
     }
 
+    /// A session of SMB1 ends, which has one connection and stands in no table.
+    pub(super) fn end_smb1(&mut self, session_id: u64) {
+        self.ended.push(session_id);
+    }
+
     /// A connection of the session ends, and with the last one the session.
     pub(super) fn leave(&mut self, session_id: u64) {
         let Some(session) = self.sessions.get_mut(&session_id) else { return };

@@ -142,9 +142,22 @@ impl Served {
         let mut shared = self.state.lock();
         let step =
             machine.receive(&mut shared.sessions, packet, fresh).map_err(CloseReason::Peer)?;
-        let Step::Requests(mut requests) = step else {
-            drop(shared);
-            return self.go_on(step, None, None);
+        let mut requests = match step {
+            Step::Requests(requests) => requests,
+            Step::Smb1Request(request) => {
+                let answer = shared.share.carry_out_smb1(&request, now);
+                let answer =
+                    answer.map_err(|error| CloseReason::Peer(PeerError::TooLong(error)))?;
+                let reply = machine.reply_smb1(&request, answer).map_err(CloseReason::Peer)?;
+                return Ok(Some(reply));
+            }
+            step => {
+                shared.close_what_ended();
+                drop(shared);
+                let reply = self.go_on(step, None, None);
+                self.note_session();
+                return reply;
+            }
         };
         let mut related = Related::default();
         while let Some(request) =
@@ -183,7 +196,7 @@ impl Served {
     ) -> Result<Option<Vec<u8>>, CloseReason> {
         let (reply, result) = match step {
             Step::Reply(reply) => return Ok(Some(reply)),
-            Step::Requests(_) => return Ok(None),
+            Step::Nothing | Step::Requests(_) | Step::Smb1Request(_) => return Ok(None),
             Step::Judge(request, judging) => {
                 self.judge(*request, judging);
                 return Ok(None);

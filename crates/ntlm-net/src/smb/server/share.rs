@@ -1,6 +1,8 @@
 //! IPC$ and one flat share in memory: just enough to log on to, read and write (MS-SMB2 3.3.5.7 to
 //! 3.3.5.21). Oplocks are granted as asked and never broken; nobody locks, lists or watches.
 
+mod smb1;
+
 use ntlm::FileTime;
 use ntlm::text::Utf16String;
 use ntlm_smb::file::{
@@ -24,8 +26,8 @@ pub struct ShareLimits {
     pub bytes: usize,
     /// How many files.
     pub files: usize,
-    /// How many files a session may have open.
-    pub opens: usize,
+    /// How many files a session may have open, at most 60000.
+    pub opens: u16,
     /// How many shares a session may be connected to.
     pub trees: usize,
 }
@@ -47,7 +49,6 @@ pub(super) struct Share {
     files: BTreeMap<Vec<u16>, Content>,
     /// By SessionId.
     sessions: BTreeMap<u64, Opened>,
-    last_file_id: u64,
 }
 
 #[derive(Debug)]
@@ -56,8 +57,8 @@ struct Content {
     created: FileTime,
     written: FileTime,
     attributes: FileAttributes,
-    /// Who has it open: what for, and what he lets others do meanwhile.
-    opens: BTreeMap<u64, (AccessMask, ShareAccess)>,
+    /// By session and file id: what it is open for, and what others may do meanwhile.
+    opens: BTreeMap<(u64, u64), (AccessMask, ShareAccess)>,
     delete_pending: bool,
 }
 
@@ -67,6 +68,20 @@ struct Opened {
     trees: BTreeMap<u32, Tree>,
     opens: BTreeMap<u64, Open>,
     last_tree_id: u32,
+    last_file_id: u16,
+}
+
+impl Opened {
+    /// One that is free, of 16 bits, as SMB1 needs it. There are fewer opens than numbers.
+    fn new_file_id(&mut self) -> u64 {
+        loop {
+            self.last_file_id = self.last_file_id.wrapping_add(1);
+            let id = u64::from(self.last_file_id);
+            if id != 0 && id != 0xffff && !self.opens.contains_key(&id) {
+                return id;
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +129,9 @@ impl From<TooLong> for Refused {
 }
 
 impl Share {
+    /// Fewer than there are file ids.
+    const MOST_OPENS: u16 = 60_000;
+
     pub(super) fn new(name: &str, limits: ShareLimits, max_io_size: u32) -> Self {
         Self {
             name: Utf16String::from(name).to_uppercase(),
@@ -121,14 +139,13 @@ impl Share {
             max_io_size,
             files: BTreeMap::new(),
             sessions: BTreeMap::new(),
-            last_file_id: 0,
         }
     }
 
     /// A session ended: what it had open is closed.
     pub(super) fn end(&mut self, session_id: u64) {
         let Some(opened) = self.sessions.remove(&session_id) else { return };
-        opened.opens.into_iter().for_each(|(id, open)| self.let_go(id, open));
+        opened.opens.into_iter().for_each(|(id, open)| self.let_go(session_id, id, open));
     }
 
     /// Carries a request out. `None`: there is no answer until the client cancels it.
@@ -165,23 +182,18 @@ impl Share {
             return Err(NtStatus::INVALID_PARAMETER.into());
         };
         let opened = self.sessions.entry(header.session_id).or_default();
-        let tree = opened.trees.get(&tree_id).copied();
-        let tree = tree.ok_or(NtStatus::NETWORK_NAME_DELETED)?;
+        if !opened.trees.contains_key(&tree_id) {
+            return Err(NtStatus::NETWORK_NAME_DELETED.into());
+        }
         let response = &request.response;
         match header.command {
             Command::TREE_DISCONNECT => {
                 BareMessage::decode(message)?;
-                opened.trees.remove(&tree_id);
-                let of_tree: Vec<(u64, Open)> =
-                    opened.opens.extract_if(.., |_, open| open.tree_id == tree_id).collect();
-                of_tree.into_iter().for_each(|(id, open)| self.let_go(id, open));
+                self.tree_disconnect(header.session_id, tree_id);
                 Ok(BareMessage.encode(response).to_vec())
             }
             Command::CREATE => {
                 let create = CreateRequest::decode(message)?;
-                if tree == Tree::Ipc {
-                    return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
-                }
                 let (created, file_id) = self.create(header.session_id, tree_id, &create, now)?;
                 related.0 = Some(file_id);
                 Ok(created.encode(response)?)
@@ -197,7 +209,7 @@ impl Share {
                 } else {
                     self.information(&open)
                 };
-                self.let_go(id, open);
+                self.let_go(header.session_id, id, open);
                 Ok(CloseResponse { flags: wanted, information }.encode(response))
             }
             Command::READ => {
@@ -229,36 +241,63 @@ impl Share {
     fn tree_connect(&mut self, request: &Request, message: &[u8]) -> Result<Vec<u8>, Refused> {
         let connect = TreeConnectRequest::decode(message)?;
         let path = Utf16String::from_le_bytes(connect.path.bytes());
-        let path = path.map_err(|_| NtStatus::INVALID_PARAMETER)?.to_uppercase();
-        let name =
-            path.as_units().rsplit(|unit| *unit == u16::from(b'\\')).next().unwrap_or_default();
-        let (tree, share_type, maximal_access) = if name == Utf16String::from("IPC$").as_units() {
-            (Tree::Ipc, 2, AccessMask::from_bits_retain(0x001f_00a9))
+        let path = path.map_err(|_| NtStatus::INVALID_PARAMETER)?;
+        let (tree, tree_id) = self.connect(request.header.session_id, request.identity, &path)?;
+        let (share_type, maximal_access) = match tree {
+            Tree::Ipc => (2, 0x001f_00a9),
+            Tree::Disk => (1, 0x001f_01ff),
+        };
+        let response =
+            TreeConnectResponse { share_type, share_flags: 0, capabilities: 0, maximal_access };
+        let id = HeaderId::Sync { reserved: 0, tree_id };
+        Ok(response.encode(&Header { id, ..request.response }))
+    }
+
+    /// Connects a session to the share of a path.
+    fn connect(
+        &mut self,
+        session_id: u64,
+        identity: Identity,
+        path: &Utf16String,
+    ) -> Result<(Tree, u32), Refused> {
+        let path = path.to_uppercase();
+        let mut parts = path.as_units().rsplit(|unit| *unit == u16::from(b'\\'));
+        let name = parts.next().unwrap_or_default();
+        let tree = if name == Utf16String::from("IPC$").as_units() {
+            Tree::Ipc
         } else if name == self.name.as_units() {
-            (Tree::Disk, 1, AccessMask::from_bits_retain(0x001f_01ff))
+            Tree::Disk
         } else {
             return Err(NtStatus::BAD_NETWORK_NAME.into());
         };
         // Nobody gets no further than IPC$, as with Windows.
-        if tree == Tree::Disk && request.identity == Identity::Anonymous {
+        if tree == Tree::Disk && identity == Identity::Anonymous {
             return Err(NtStatus::ACCESS_DENIED.into());
         }
-        let opened = self.sessions.entry(request.header.session_id).or_default();
+        let opened = self.sessions.entry(session_id).or_default();
         if opened.trees.len() >= self.limits.trees {
             return Err(NtStatus::INSUFFICIENT_RESOURCES.into());
         }
-        opened.last_tree_id =
-            opened.last_tree_id.checked_add(1).ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
-        let tree_id = opened.last_tree_id;
+        let tree_id = opened.last_tree_id.checked_add(1);
+        let tree_id = tree_id.ok_or(NtStatus::INSUFFICIENT_RESOURCES)?;
+        opened.last_tree_id = tree_id;
         opened.trees.insert(tree_id, tree);
-        let response = TreeConnectResponse {
-            share_type,
-            share_flags: 0,
-            capabilities: 0,
-            maximal_access: maximal_access.bits(),
-        };
-        let id = HeaderId::Sync { reserved: 0, tree_id };
-        Ok(response.encode(&Header { id, ..request.response }))
+        Ok((tree, tree_id))
+    }
+
+    fn tree_disconnect(&mut self, session_id: u64, tree_id: u32) {
+        let opened = self.sessions.entry(session_id).or_default();
+        opened.trees.remove(&tree_id);
+        let of_tree: Vec<(u64, Open)> =
+            opened.opens.extract_if(.., |_, open| open.tree_id == tree_id).collect();
+        of_tree.into_iter().for_each(|(id, open)| self.let_go(session_id, id, open));
+    }
+
+    /// Whether there was something to be closed.
+    fn close(&mut self, session_id: u64, id: u64) -> bool {
+        let opened = self.sessions.entry(session_id).or_default();
+        let open = opened.opens.remove(&id);
+        open.map(|open| self.let_go(session_id, id, open)).is_some()
     }
 
     fn create(
@@ -277,10 +316,13 @@ impl Share {
             return Err(NtStatus::OBJECT_NAME_INVALID.into());
         }
         let opened = self.sessions.entry(session_id).or_default();
-        if opened.opens.len() >= self.limits.opens {
+        if opened.trees.get(&tree_id) != Some(&Tree::Disk) {
+            return Err(NtStatus::OBJECT_NAME_NOT_FOUND.into());
+        }
+        if opened.opens.len() >= usize::from(self.limits.opens.min(Self::MOST_OPENS)) {
             return Err(NtStatus::TOO_MANY_OPENED_FILES.into());
         }
-        let id = self.last_file_id + 1;
+        let id = opened.new_file_id();
         let is_root = name.is_empty();
         let wants_directory = create.create_options.contains(CreateOptions::DIRECTORY_FILE);
         let (action, name) = if is_root {
@@ -293,7 +335,7 @@ impl Share {
                 return Err(NtStatus::NOT_SUPPORTED.into());
             }
             let name = name.as_units().to_vec();
-            (self.open_or_make(&name, create, id, now)?, Some(name))
+            (self.open_or_make(&name, create, (session_id, id), now)?, Some(name))
         };
         let open = Open {
             tree_id,
@@ -304,7 +346,6 @@ impl Share {
                 && !is_root,
         };
         let information = self.information(&open);
-        self.last_file_id = id;
         self.sessions.entry(session_id).or_default().opens.insert(id, open);
         let file_id = FileId { persistent: id, volatile: id };
         let asked = create.requested_oplock_level;
@@ -326,7 +367,7 @@ impl Share {
         &mut self,
         name: &[u16],
         create: &CreateRequest<'_>,
-        id: u64,
+        id: (u64, u64),
         now: FileTime,
     ) -> Result<CreateAction, Refused> {
         let disposition = create.create_disposition;
@@ -373,11 +414,11 @@ impl Share {
     }
 
     /// Closes what was opened, and deletes the file if that was wished.
-    fn let_go(&mut self, id: u64, open: Open) {
+    fn let_go(&mut self, session_id: u64, id: u64, open: Open) {
         let Some(name) = open.name else { return };
         let Some(content) = self.files.get_mut(&name) else { return };
         content.delete_pending |= open.delete_on_close;
-        content.opens.remove(&id);
+        content.opens.remove(&(session_id, id));
         if content.delete_pending && content.opens.is_empty() {
             self.files.remove(&name);
         }
