@@ -23,6 +23,7 @@ USER, PASSWORD = "alice", "Wonderland-42"
 CONTENT = b"through the looking-glass " * 4000  # more than one READ
 SECONDS = 30
 
+SMB1 = "1"
 DIALECTS = {"2.0.2": "SMB2_02", "2.1": "SMB2_10", "3.0": "SMB3_00", "3.0.2": "SMB3_02",
             "3.1.1": "SMB3_11"}
 BEGIN, END = "<!-- smb_server_matrix.py begins -->", "<!-- smb_server_matrix.py ends -->"
@@ -32,15 +33,20 @@ class Refused(Exception):
     """The client was told that the logon failed."""
 
 
-def smbclient(port, password, folder, dialect, protection=None, signing=None, cipher=None):
+def smbclient(port, password, folder, dialect, protection=None, signing=None, cipher=None,
+              spnego=True):
     def path(name):
         return os.path.join(folder, name)
     with open(path("sent"), "wb") as file:
         file.write(CONTENT)
-    name = DIALECTS[dialect]
+    name = DIALECTS.get(dialect, "NT1")
+    # For its length smbclient asks SMB1 servers in a way that ours does not know.
+    get = "" if dialect == SMB1 else "get file received; allinfo file"
     command = ["smbclient", "//127.0.0.1/data", "-p", str(port), "-U", f"{USER}%{password}",
                "-m", name, f"--option=client min protocol={name}",
-               "-c", f"lcd {folder}; put sent file; get file received; allinfo file"]
+               "-c", f"lcd {folder}; put sent file; {get}"]
+    if not spnego:
+        command.append("--option=client use spnego=no")
     if protection:
         command.append(f"--client-protection={protection}")
     if signing:
@@ -50,6 +56,10 @@ def smbclient(port, password, folder, dialect, protection=None, signing=None, ci
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     if "NT_STATUS_LOGON_FAILURE" in done.stdout + done.stderr:
         raise Refused
+    if dialect == SMB1:
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout + done.stderr)
+        return
     with open(path("received"), "rb") as file:
         received = file.read()
     os.remove(path("received"))
@@ -60,7 +70,7 @@ def smbclient(port, password, folder, dialect, protection=None, signing=None, ci
 def impacket(port, password, _folder, dialect):
     import io
     from impacket.smbconnection import SessionError, SMBConnection
-    number = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.1.1": 0x0311}[dialect]
+    number = {SMB1: "NT LM 0.12", "2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.1.1": 0x0311}[dialect]
     client = SMBConnection("127.0.0.1", "127.0.0.1", sess_port=port, timeout=SECONDS,
                            preferredDialect=number)
     try:
@@ -69,6 +79,10 @@ def impacket(port, password, _folder, dialect):
         if "STATUS_LOGON_FAILURE" in str(error):
             raise Refused from error
         raise
+    if dialect == SMB1:
+        client.connectTree("data")
+        client.logoff()
+        return
     client.putFile("data", "impacket", io.BytesIO(CONTENT).read)
     received = io.BytesIO()
     client.getFile("data", "impacket", received.write)
@@ -129,6 +143,14 @@ def rows():
         if dialect != "3.0.2":
             # impacket sends no MIC.
             yield "impacket", dialect, impacket, {"dialect": dialect}, dict(expected, mic="absent")
+    smb1 = {"dialect": SMB1, "version": "NTLMv2", "relaxed": []}
+    for protection, signs in (("off", False), ("sign", True)):
+        how = "signed" if signs else "not signed by wish"
+        yield "smbclient", f"1 {how}", smbclient, {"dialect": SMB1, "protection": protection}, \
+            dict(smb1, mic="valid")
+        yield "smbclient", f"1 without extended security, {how}", smbclient, \
+            {"dialect": SMB1, "protection": protection, "spnego": False}, dict(smb1, mic="absent")
+    yield "impacket", SMB1, impacket, {"dialect": SMB1}, dict(smb1, mic="absent")
     for signing, algorithm in (("HMAC-SHA256", "HMAC-SHA256"), ("AES-128-CMAC", "AES-CMAC"),
                                ("AES-128-GMAC", "AES-GMAC")):
         yield "smbclient", f"3.1.1 {algorithm}", smbclient, \
@@ -164,7 +186,7 @@ class Server(torture.Ours):
 
     def __init__(self, ntlm, accounts, policies):
         super().__init__(ntlm, policies, accounts)
-        self.command.append("--json")
+        self.command += ["--json", "--dialect", "1-3.1.1"]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
@@ -226,7 +248,7 @@ def main():
     passed, failures, logons = {}, [], 0
     with tempfile.TemporaryDirectory(prefix="ntlm-serve-") as folder:
         capture = os.path.join(folder, "run.pcapng")
-        with Server(ntlm, accounts, []) as server, Capture(server.port, capture):
+        with Server(ntlm, accounts, ["insecure-bare-session-setup"]) as server, Capture(server.port, capture):
             for client, name, call, arguments, expected in wanted:
                 for password in (PASSWORD, "wrong"):
                     label = name if password == PASSWORD else f"{name}, wrong password"

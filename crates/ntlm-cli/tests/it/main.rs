@@ -12,3 +12,4 @@ mod hostile;
 mod keys_and_decode;
 mod logon;
 mod schema;
+mod serve;

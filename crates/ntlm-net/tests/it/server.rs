@@ -17,7 +17,7 @@ use ntlm_smb::server::{PeerError, ServerConfig};
 use ntlm_smb::smb2::{
     BareMessage, Capabilities, Command, Header, SessionSetupFlags, SessionSetupRequest,
 };
-use ntlm_smb::{Dialect, NtStatus, Part};
+use ntlm_smb::{Dialect, NtStatus, Part, smb1};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,7 +47,14 @@ impl Running {
         let closed = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&closed);
         let server = Server::new(ServerOptions {
-            server: ServerConfig::new(ntlm),
+            server: ServerConfig {
+                dialects: DialectRange {
+                    oldest: Protocol::Smb1,
+                    newest: Protocol::Smb2(Dialect::Smb311),
+                },
+                insecure_bare_session_setup: true,
+                ..ServerConfig::new(ntlm)
+            },
             judge,
             limits,
             share: "data".to_owned(),
@@ -530,4 +537,87 @@ async fn stopping_ends_every_connection() {
     server.stop().await;
     assert!(raw.receive().await.is_none());
     assert!(client.echo().await.is_err());
+}
+
+fn smb1(insecure_bare_session_setup: bool) -> Options {
+    let dialects = DialectRange::only(Protocol::Smb1);
+    let client = ClientConfig {
+        dialects,
+        insecure_bare_session_setup,
+        require_signing: true,
+        ..ClientConfig::default()
+    };
+    Options { client, ..patient() }
+}
+
+#[tokio::test]
+async fn smb1_is_served_signed_with_and_without_extended_security() {
+    let server = Running::start(limits()).await;
+    for bare in [false, true] {
+        be_served(server.address, smb1(bare)).await;
+        let mut client = Client::connect(server.address, smb1(bare)).await.unwrap();
+        let secret = AccountSecret::from_password(&Password::from("wrong"), CodePage::Cp850);
+        let wrong = Credential { secret, ..alice() };
+        let error = client.log_on(Who::Account(&wrong)).await.unwrap_err();
+        let failed = NtStatus::LOGON_FAILURE;
+        assert!(
+            matches!(error, Error::Client(ClientError::Refused { status, .. }) if status == failed),
+            "{error}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_signature_of_smb1_ends_the_connection() {
+    let server = Running::start(limits()).await;
+    for bare in [false, true] {
+        let address = between(server.address, |frame| {
+            let header = smb1::Header::decode(frame.message).unwrap();
+            if frame.from_client && header.command == smb1::Command::ECHO {
+                frame.message[smb1::Header::SECURITY_SIGNATURE.offset] ^= 1;
+            }
+            Fate::Pass
+        })
+        .await;
+        let mut client = Client::connect(address, smb1(bare)).await.unwrap();
+        client.log_on(Who::Account(&alice())).await.unwrap();
+        assert!(matches!(client.echo().await, Err(Error::ClosedByServer)));
+    }
+    let reason = server.only_reason().await;
+    assert_eq!(reason, CloseReason::Peer(PeerError::Signature));
+    server.stop().await;
+}
+
+/// Who was offered extended security gets in by nothing else.
+#[tokio::test]
+async fn a_bare_session_setup_is_refused_where_extended_security_was_offered() {
+    let server = Running::start(limits()).await;
+    let mut raw = Raw::connect(server.address).await;
+    let flags2 = smb1::Flags2::UNICODE | smb1::Flags2::NT_STATUS | smb1::Flags2::EXTENDED_SECURITY;
+    let header = smb1::Header { flags2, ..smb1::Header::new(smb1::Command::NEGOTIATE, 1) };
+    let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
+    raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
+    assert!(raw.receive().await.is_some());
+    let setup = smb1::SessionSetupRequest {
+        max_buffer_size: 4356,
+        max_mpx_count: 1,
+        vc_number: 1,
+        session_key: 0,
+        capabilities: smb1::Capabilities::UNICODE | smb1::Capabilities::STATUS32,
+        credentials: smb1::Credentials::Responses {
+            oem_password: Part::new(&[1; 24]),
+            unicode_password: Part::new(&[2; 24]),
+            account_name: Part::new(b"a\0"),
+            primary_domain: Part::default(),
+        },
+        native_os: Part::default(),
+        native_lan_man: Part::default(),
+        unicode: true,
+    };
+    let header = smb1::Header { command: smb1::Command::SESSION_SETUP_ANDX, mid: 2, ..header };
+    raw.send(&setup.encode(&header).unwrap()).await;
+    let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
+    assert_eq!(answer.nt_status(), Some(NtStatus::INVALID_PARAMETER));
+    server.stop().await;
 }

@@ -93,6 +93,16 @@ impl State {
 }
 
 impl Shared {
+    /// Whether there is room for one more connection; the oldest on which nobody is logged on goes if
+    /// need be.
+    fn make_room(&mut self, limit: usize) -> bool {
+        if self.without_session.len() + self.with_session.len() < limit {
+            return true;
+        }
+        let oldest = self.without_session.pop_first();
+        oldest.map(|(_, oldest)| oldest.abort()).is_some()
+    }
+
     /// Closes what ended sessions had open.
     fn close_what_ended(&mut self) {
         self.sessions.take_ended().into_iter().for_each(|session_id| self.share.end(session_id));
@@ -140,6 +150,7 @@ impl Server {
         tokio::pin!(stop);
         loop {
             let accepted = tokio::select! {
+                biased;
                 () = &mut stop => break,
                 Some(_) = connections.join_next() => continue,
                 accepted = listener.accept() => accepted,
@@ -149,10 +160,8 @@ impl Server {
                 sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            if connections.len() >= state.limits.connections {
-                let oldest = state.lock().without_session.pop_first();
-                let Some((_, oldest)) = oldest else { continue };
-                oldest.abort();
+            if !state.lock().make_room(state.limits.connections) {
+                continue;
             }
             last_id += 1;
             let served = Served::new(last_id, Arc::clone(&state), client, stopped.clone());
