@@ -23,6 +23,7 @@ TEST_SECONDS = 60
 NEEDS_ANONYMOUS = ["insecure-anonymous", "insecure-weak-keys"]
 GROUPS = [
     ("two_logoff", ["smb2.session.two_logoff"], []),
+    ("reconnect1, reconnect2", ["smb2.session.reconnect1", "smb2.session.reconnect2"], []),
     ("reauth1, reauth6", ["smb2.session.reauth1", "smb2.session.reauth6"], []),
     ("reauth2", ["smb2.session.reauth2"], NEEDS_ANONYMOUS),
     ("signing-*", r"smb2\.session\.signing-", []),

@@ -298,9 +298,46 @@ mod tests {
     use crate::outcome::{DenialReason, LogonOutcome};
     use crate::policy::{ClientPolicy, ClientSends, ServerPolicy};
     use crate::text::CodePage;
+    use hex_literal::hex;
     use std::string::ToString;
 
     const NOW: FileTime = FileTime::from_unix_seconds(1_767_225_600);
+
+    /// The responses of MS-NLMP 4.2.2, as SMB1 sends them without extended security.
+    #[test]
+    fn responses_alone_are_judged_by_the_same_policy() {
+        let secret = AccountSecret::from_password(&Password::from("Password"), CodePage::Cp437);
+        let nt = hex!("67c43011f30298a2ad35ece64f16331c44bdbed927841f94");
+        let judge = |nt: &[u8], policy: ServerPolicy| {
+            let names = ServerNames::new("SERVER", "SERVER");
+            let server = Server::new(ServerConfig { policy, ..ServerConfig::new(names) }).unwrap();
+            let [user, domain] = ["User", "Domain"].map(Utf16String::from);
+            let responses = Responses {
+                server_challenge: hex!("0123456789abcdef"),
+                lm: &hex!("98def7b87f88aa5dafe2df779688a172def11c7d5ccdef13"),
+                nt,
+                user: user.as_units(),
+                domain: domain.as_units(),
+                extended_session_security: false,
+            };
+            let request = server.receive_responses(&responses, NOW)?;
+            assert_eq!((request.user(), request.domain()), (user.clone(), domain.clone()));
+            Ok::<_, PeerError>(request.verify(Some(&secret)))
+        };
+        let weak = ServerPolicy { insecure_accept_ntlmv1: true, ..ServerPolicy::default() };
+        let account = judge(&nt, weak.clone()).unwrap().unwrap().into_account().unwrap();
+        let key = account.keys().session_base_key().unwrap();
+        assert_eq!(key.expose(), &hex!("d87262b0cde4b1cb7499becccdf10784"));
+        let mut wrong = nt;
+        wrong[0] ^= 1;
+        let denied = judge(&wrong, weak).unwrap().unwrap_err();
+        assert_eq!(denied.reason_for_the_log(), DenialReason::WrongSecret);
+        let denied = judge(&nt, ServerPolicy::default()).unwrap().unwrap_err();
+        let version = crate::keys::NtlmVersion::Ntlmv1;
+        assert_eq!(denied.reason_for_the_log(), DenialReason::Version(version));
+        let block = ServerPolicy { block: true, ..ServerPolicy::default() };
+        assert!(matches!(judge(&nt, block), Err(PeerError::Blocked)));
+    }
 
     /// What the client proves with, and the NT response's fate on the way.
     #[derive(Clone, Copy, Debug)]

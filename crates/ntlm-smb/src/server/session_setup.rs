@@ -150,6 +150,8 @@ pub(super) struct Setup {
     acceptor: Option<Acceptor>,
     logon: Option<Logon>,
     signing_required: bool,
+    /// A session of a lost connection, which this one takes the place of; 0 for none.
+    previous_session_id: u64,
 }
 
 /// A session setup whose logon is being judged.
@@ -315,6 +317,7 @@ impl Smb2 {
             acceptor: Some(acceptor),
             logon: None,
             signing_required: client_requires || self.config.require_signing,
+            previous_session_id: request.previous_session_id,
         }))
     }
 
@@ -506,6 +509,17 @@ impl Smb2 {
                 signing_required: session.signing_required,
                 encrypts: session.encrypts,
             };
+            // Whoever proves to be the same account may end it (MS-SMB2 3.3.5.5.3).
+            let previous = setup.previous_session_id;
+            let is_own = sessions.get(previous).is_some_and(|other| {
+                is_account
+                    && other.identity == Identity::Account
+                    && other.user.eq_ignore_case(&session.user)
+                    && other.domain.eq_ignore_case(&session.domain)
+            });
+            if is_own {
+                sessions.end(previous);
+            }
             sessions.insert(setup.session_id, session);
             channel
         };

@@ -12,7 +12,7 @@ use crate::error::TooLong;
 use crate::keys::{Smb1KeySchedule, Smb1KeySource};
 use crate::signature_rule::Identity;
 use crate::smb1::{
-    Action, BareMessage, Capabilities, Command, Credentials, Echo, Flags, Flags2, Header,
+    Action, BareMessage, Blocks, Capabilities, Command, Credentials, Echo, Flags, Flags2, Header,
     NegotiateNtLm, SecurityMode, SequenceNumbers, SequenceRule, ServerSecurity,
     SessionSetupRequest, SessionSetupResponse, Signer,
 };
@@ -219,6 +219,10 @@ impl Smb1 {
             sequence_number = Some(number.wrapping_add(1));
         }
         let turn = Turn { header, sequence_number };
+        // Several commands in one message: no client of today does, and half of it would be worse.
+        if Blocks::new(&packet)?.nth(1).is_some() {
+            return self.refuse_request(&turn, NtStatus::NOT_SUPPORTED);
+        }
         match header.command {
             Command::NEGOTIATE => Err(PeerError::NegotiatedBefore),
             // Nothing here takes long enough to be cancelled.

@@ -13,4 +13,5 @@ mod evidence;
 mod hostile;
 mod messages;
 mod rules;
+mod server;
 mod vectors;
