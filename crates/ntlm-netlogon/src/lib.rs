@@ -24,13 +24,20 @@
 //! | | |
 //! |---|---|
 //! | [`pdu`] | fragments: bind, request, response, fault, their verifiers |
+//! | [`protect`] | fragments signed and sealed: with NTLM, with the channel's own key |
+//! | [`keys`], [`flags`] | the channel's session key, credentials and authenticators |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod crypto;
 mod error;
+pub mod flags;
+pub mod keys;
 pub mod pdu;
+pub mod protect;
+mod secret;
 mod wire;
 
 pub use error::{DecodeError, DecodeErrorKind, TooLong};

@@ -8,3 +8,5 @@
 
 mod common;
 mod pdus;
+mod protected;
+mod vectors;
