@@ -84,6 +84,28 @@ impl Algorithms {
     }
 }
 
+/// The session key of a channel, and what it is used with.
+#[derive(Debug)]
+pub struct ChannelKeys {
+    /// What was negotiated.
+    pub algorithms: Algorithms,
+    /// SessionKey.
+    pub session_key: SessionKey,
+}
+
+impl ChannelKeys {
+    /// ComputeNetlogonCredential (MS-NRPC 3.1.4.4).
+    #[must_use]
+    pub fn credential(&self, input: [u8; 8]) -> [u8; 8] {
+        self.algorithms.credential(&self.session_key, input)
+    }
+
+    /// See [`Algorithms::decrypt_field`].
+    pub fn decrypt_field(&self, field: &mut [u8]) {
+        self.algorithms.decrypt_field(&self.session_key, field);
+    }
+}
+
 /// NETLOGON_AUTHENTICATOR (MS-NRPC 2.2.1.1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authenticator {

@@ -25,19 +25,24 @@
 //! |---|---|
 //! | [`pdu`] | fragments: bind, request, response, fault, their verifiers |
 //! | [`protect`] | fragments signed and sealed: with NTLM, with the channel's own key |
+//! | [`calls`] | stubs: what is asked and answered, in NDR |
 //! | [`keys`], [`flags`] | the channel's session key, credentials and authenticators |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod calls;
 mod crypto;
 mod error;
 pub mod flags;
 pub mod keys;
+mod ndr;
 pub mod pdu;
 pub mod protect;
 mod secret;
+mod status;
 mod wire;
 
 pub use error::{DecodeError, DecodeErrorKind, TooLong};
+pub use status::NtStatus;

@@ -6,6 +6,7 @@
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
+mod calls;
 mod common;
 mod pdus;
 mod protected;

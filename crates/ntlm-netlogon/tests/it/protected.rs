@@ -21,8 +21,8 @@ enum Observer {
     Nothing,
     /// Without extended session security both directions have one stream, so one session.
     Ntlm {
-        from_client: NtlmProtection,
-        from_server: Option<NtlmProtection>,
+        from_client: Box<NtlmProtection>,
+        from_server: Option<Box<NtlmProtection>>,
     },
     Netlogon(NetlogonProtection),
 }
@@ -75,7 +75,7 @@ fn ntlm_keys(recording: &Recording, association: &Association) -> (NtlmFlags, Ex
         Exchange::decode(Some(negotiate), challenge, authenticate, CodePage::Cp437).unwrap();
     let password = Password::from(sidecar["password"].as_str().unwrap());
     let secret = AccountSecret::from_password(&password, CodePage::Cp437);
-    let proof = exchange.prove(&secret).expect("the password is right");
+    let proof = exchange.prove(&secret).unwrap();
     let keys = exchange.keys(KeySource::Proof(proof)).unwrap();
     (exchange.negotiate_flags(), keys.exported_session_key().duplicate())
 }
@@ -100,8 +100,8 @@ fn ntlm_observer(
         use_up_one_number(&mut client, &mut server);
     }
     Observer::Ntlm {
-        from_client: NtlmProtection::new(server, context).unwrap(),
-        from_server: ess.then(|| NtlmProtection::new(client, context).unwrap()),
+        from_client: Box::new(NtlmProtection::new(server, context).unwrap()),
+        from_server: ess.then(|| Box::new(NtlmProtection::new(client, context).unwrap())),
     }
 }
 
