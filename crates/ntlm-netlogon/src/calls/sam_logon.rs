@@ -4,6 +4,7 @@
 use super::validation::{Validation, ValidationLevel};
 use super::{read_authenticator, write_authenticator};
 use crate::error::{DecodeError, DecodeErrorKind, TooLong};
+use crate::flags::NegotiateFlags;
 use crate::keys::{Authenticator, ChannelKeys};
 use crate::ndr::{NdrReader, NdrWriter};
 use crate::status::NtStatus;
@@ -46,6 +47,16 @@ pub enum LogonLevel {
 }
 
 impl LogonLevel {
+    /// The one that reaches furthest (MS-APDS 3.1.5.2).
+    #[must_use]
+    pub const fn choose(flags: NegotiateFlags) -> Self {
+        if flags.contains(NegotiateFlags::TRANSITIVE_TRUSTS) {
+            Self::NetworkTransitive
+        } else {
+            Self::Network
+        }
+    }
+
     const fn value(self) -> u16 {
         match self {
             Self::Network => 2,

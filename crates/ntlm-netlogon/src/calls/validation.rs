@@ -2,6 +2,7 @@
 //! SAM_INFO4 (MS-NRPC 2.2.1.4.11 to 2.2.1.4.13).
 
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::flags::NegotiateFlags;
 use crate::keys::ChannelKeys;
 use crate::ndr::NdrReader;
 use alloc::vec::Vec;
@@ -25,6 +26,19 @@ pub enum ValidationLevel {
 }
 
 impl ValidationLevel {
+    /// The one that says most, on a channel that is sealed (MS-NRPC 3.1.4.2, 3.5.4.5.1).
+    #[must_use]
+    pub const fn choose(flags: NegotiateFlags) -> Self {
+        let cross_forest = NegotiateFlags::CROSS_FOREST_TRUSTS.union(NegotiateFlags::SECURE_RPC);
+        if flags.contains(cross_forest) {
+            Self::SamInfo4
+        } else if flags.contains(NegotiateFlags::VALIDATION_SAM_INFO2) {
+            Self::SamInfo2
+        } else {
+            Self::SamInfo
+        }
+    }
+
     pub(super) const fn value(self) -> u16 {
         match self {
             Self::SamInfo => 2,

@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod client;
 mod common;
 mod pdus;
 mod protected;
