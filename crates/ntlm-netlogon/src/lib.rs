@@ -24,13 +24,29 @@
 //! | | |
 //! |---|---|
 //! | [`pdu`] | fragments: bind, request, response, fault, their verifiers |
+//! | [`protect`] | fragments signed and sealed: with NTLM, with the channel's own key |
+//! | [`logon`] | a logon passed on, and the verdict |
+//! | [`client`] | an association and the secure channel, step by step |
+//! | [`calls`] | stubs: what is asked and answered, in NDR |
+//! | [`keys`], [`flags`] | the channel's session key, credentials and authenticators |
 #![no_std]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod calls;
+pub mod client;
+mod crypto;
 mod error;
+pub mod flags;
+pub mod keys;
+pub mod logon;
+mod ndr;
 pub mod pdu;
+pub mod protect;
+mod secret;
+mod status;
 mod wire;
 
 pub use error::{DecodeError, DecodeErrorKind, TooLong};
+pub use status::NtStatus;

@@ -1,7 +1,7 @@
 //! PDUs of connection-oriented DCE/RPC (C706 12.6, MS-RPCE 2.2.2).
 //!
 //! A fragment is read where it lies. What is sealed has to be unsealed first, in place:
-//! [`Header`] and [`Layout`] say where.
+//! see [`protect`](crate::protect).
 
 mod bind;
 mod call;

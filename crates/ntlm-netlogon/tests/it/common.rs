@@ -1,5 +1,6 @@
 //! What the tests share: hex, the vector file, and the DCE/RPC of captures, over TCP and in pipes.
 
+use ntlm::Session;
 use ntlm_capture::{Capture, Direction, Event, FlowId, Limits};
 use ntlm_netlogon::pdu;
 use ntlm_smb::keys::CipherKey;
@@ -16,6 +17,14 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "{text}");
     let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16).unwrap()).unwrap();
     text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn array<const N: usize>(value: &Value) -> [u8; N] {
+    bytes(value).try_into().unwrap()
 }
 
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
@@ -38,9 +47,27 @@ pub(crate) fn vectors() -> Vec<Value> {
     file["vectors"].as_array().unwrap().clone()
 }
 
+/// The vector of this name.
+pub(crate) fn vector(id: &str) -> Value {
+    vectors().into_iter().find(|vector| vector["id"] == id).unwrap_or_else(|| panic!("{id}"))
+}
+
+/// SPNEGO's mechListMIC uses up the first sequence number of each direction, and no key stream.
+pub(crate) fn use_up_one_number(client: &mut Session, server: &mut Session) {
+    let (before, at_server) = (client.save_rc4(), server.save_rc4());
+    let signature = client.sign(b"mechTypes").unwrap();
+    server.verify(b"mechTypes", &signature).unwrap();
+    let signature = server.sign(b"mechTypes").unwrap();
+    client.verify(b"mechTypes", &signature).unwrap();
+    client.restore_rc4(before);
+    server.restore_rc4(at_server);
+}
+
 /// One fragment of a capture.
 #[derive(Clone)]
 pub(crate) struct Fragment {
+    /// Which event of the capture completed it: what came first in the whole of it.
+    pub(crate) at: usize,
     pub(crate) from_client: bool,
     pub(crate) bytes: Vec<u8>,
 }
@@ -106,7 +133,9 @@ struct Pipe {
 fn record(name: String, sidecar: Value, file: &[u8]) -> Recording {
     let mut capture = Capture::new(file, Limits::default());
     let mut flows: BTreeMap<FlowId, Flow> = BTreeMap::new();
+    let mut at = 0;
     while let Some(event) = capture.next_event().unwrap() {
+        at += 1;
         match event {
             Event::FlowStarted(started) => {
                 let flow = match started.endpoints.server.port() {
@@ -118,12 +147,12 @@ fn record(name: String, sidecar: Value, file: &[u8]) -> Recording {
                 flows.insert(started.flow, flow);
             }
             Event::Data(data) => {
-                let from_client = data.direction == Direction::ClientToServer;
+                let said = (at, data.direction == Direction::ClientToServer);
                 match flows.get_mut(&data.flow) {
                     Some(Flow::Tcp { streams, association }) => {
-                        add(streams, association, from_client, data.bytes);
+                        add(streams, association, said, data.bytes);
                     }
-                    Some(Flow::Smb(flow)) => flow.add(&sidecar, from_client, data.bytes),
+                    Some(Flow::Smb(flow)) => flow.add(&sidecar, said, data.bytes),
                     Some(Flow::Other) | None => (),
                 }
             }
@@ -148,33 +177,42 @@ fn record(name: String, sidecar: Value, file: &[u8]) -> Recording {
     Recording { name, sidecar, over_tcp, in_pipes }
 }
 
-fn add(streams: &mut [Vec<u8>; 2], association: &mut Association, from_client: bool, bytes: &[u8]) {
+/// When, and by whom.
+type Said = (usize, bool);
+
+fn add(
+    streams: &mut [Vec<u8>; 2],
+    association: &mut Association,
+    (at, from_client): Said,
+    bytes: &[u8],
+) {
     let stream = &mut streams[usize::from(from_client)];
     stream.extend_from_slice(bytes);
     let mut rest = stream.as_slice();
     while let Some((fragment, behind)) = pdu::split(rest).unwrap() {
-        association.push(Fragment { from_client, bytes: fragment.to_vec() });
+        association.push(Fragment { at, from_client, bytes: fragment.to_vec() });
         rest = behind;
     }
     *stream = rest.to_vec();
 }
 
 impl SmbFlow {
-    fn add(&mut self, sidecar: &Value, from_client: bool, bytes: &[u8]) {
+    fn add(&mut self, sidecar: &Value, said: Said, bytes: &[u8]) {
+        let from_client = said.1;
         let stream = &mut self.streams[usize::from(from_client)];
         stream.extend_from_slice(bytes);
         let stream = std::mem::take(stream);
         let mut rest = stream.as_slice();
         while let Some((frame, behind)) = Frame::split(Transport::DirectTcp, rest).unwrap() {
-            self.packet(sidecar, from_client, frame.payload);
+            self.packet(sidecar, said, frame.payload);
             rest = behind;
         }
         self.streams[usize::from(from_client)] = rest.to_vec();
     }
 
-    fn packet(&mut self, sidecar: &Value, from_client: bool, packet: &[u8]) {
+    fn packet(&mut self, sidecar: &Value, said: Said, packet: &[u8]) {
         match ProtocolId::of(packet).unwrap() {
-            ProtocolId::Smb2 => self.messages(from_client, packet),
+            ProtocolId::Smb2 => self.messages(said, packet),
             ProtocolId::Transform => {
                 let session_id = TransformHeader::decode(packet).unwrap().session_id;
                 let Some(sessions) = sidecar["checked"]["sessions"].as_array() else { return };
@@ -184,7 +222,7 @@ impl SmbFlow {
                 });
                 // impacket encrypts its LOGOFF for session 0, whose key nobody can choose.
                 let Some(session) = stated else { return };
-                let side = if from_client { "encryption_key" } else { "decryption_key" };
+                let side = if said.1 { "encryption_key" } else { "decryption_key" };
                 let cipher = match session["cipher"].as_str().unwrap() {
                     "AES-128-GCM" => Cipher::Aes128Gcm,
                     "AES-128-CCM" => Cipher::Aes128Ccm,
@@ -194,26 +232,26 @@ impl SmbFlow {
                 let mut packet = packet.to_vec();
                 let decrypted = PacketCipher::new(&key).decrypt(&mut packet).unwrap();
                 let message = decrypted.into_message().to_vec();
-                self.messages(from_client, &message);
+                self.messages(said, &message);
             }
             ProtocolId::Smb1 | ProtocolId::Compression => (),
         }
     }
 
-    fn messages(&mut self, from_client: bool, packet: &[u8]) {
+    fn messages(&mut self, said: Said, packet: &[u8]) {
         for message in Compound::new(packet) {
             let message = message.unwrap();
-            self.message(from_client, &message.header, message.bytes);
+            self.message(said, &message.header, message.bytes);
         }
     }
 
-    fn message(&mut self, from_client: bool, header: &Header, message: &[u8]) {
+    fn message(&mut self, said: Said, header: &Header, message: &[u8]) {
         let command = header.command;
-        if from_client {
+        if said.1 {
             match command {
                 Command::WRITE => {
                     let request = WriteRequest::decode(message).unwrap();
-                    self.pipe(request.file_id, true, request.data.bytes());
+                    self.pipe(request.file_id, said, request.data.bytes());
                 }
                 Command::READ => {
                     let request = ReadRequest::decode(message).unwrap();
@@ -222,7 +260,7 @@ impl SmbFlow {
                 Command::IOCTL => {
                     let request = IoctlRequest::decode(message).unwrap();
                     self.asked.insert(header.message_id, request.file_id);
-                    self.pipe(request.file_id, true, request.input.bytes());
+                    self.pipe(request.file_id, said, request.input.bytes());
                 }
                 _ => (),
             }
@@ -232,17 +270,17 @@ impl SmbFlow {
         match command {
             Command::READ => {
                 let Ok(response) = ReadResponse::decode(message) else { return };
-                self.pipe(file_id, false, response.data.bytes());
+                self.pipe(file_id, said, response.data.bytes());
             }
             Command::IOCTL => {
                 let Ok(response) = IoctlResponse::decode(message) else { return };
-                self.pipe(file_id, false, response.output.bytes());
+                self.pipe(file_id, said, response.output.bytes());
             }
             _ => (),
         }
     }
 
-    fn pipe(&mut self, file_id: FileId, from_client: bool, bytes: &[u8]) {
+    fn pipe(&mut self, file_id: FileId, said: Said, bytes: &[u8]) {
         let known = self.pipes.iter().position(|(id, _)| *id == file_id);
         let index = known.unwrap_or_else(|| {
             self.pipes.push((file_id, Pipe::default()));
@@ -252,6 +290,6 @@ impl SmbFlow {
         if association.is_empty() && !bytes.starts_with(&[5, 0]) {
             return;
         }
-        add(streams, association, from_client, bytes);
+        add(streams, association, said, bytes);
     }
 }

@@ -6,5 +6,9 @@
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
+mod calls;
+mod client;
 mod common;
 mod pdus;
+mod protected;
+mod vectors;

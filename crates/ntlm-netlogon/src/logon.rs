@@ -1,0 +1,301 @@
+//! A logon passed on to a domain controller, and its verdict (MS-APDS 3.1.5.2, 3.2.5.2).
+//!
+//! What is asked comes from a [`LogonRequest`] and nowhere else, so the challenge is the right one
+//! for NTLMv1 with extended session security too. What was accepted still has to pass all that the
+//! server checks itself: [`LogonRequest::accept`].
+
+use crate::calls::{
+    LogonLevel, NetworkInfo, ParameterControl, SamLogonMethod, SamLogonRequest, SamLogonResponse,
+    UserFlags, Validation, ValidationLevel,
+};
+use crate::client::{Call, Channel};
+use crate::error::{DecodeError, TooLong};
+use crate::status::NtStatus;
+use alloc::boxed::Box;
+use core::fmt;
+use ntlm::{LogonDenied, LogonOutcome, LogonRequest, Verdict};
+
+/// Which method passes the logon on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogonMethod {
+    /// NetrLogonSamLogonEx.
+    Ex,
+    /// NetrLogonSamLogonWithFlags, with an authenticator: one such call at a time on a channel.
+    WithFlags {
+        /// Seconds since 1970.
+        timestamp: u32,
+    },
+}
+
+/// A logon that was passed on, and awaits its verdict.
+#[derive(Debug)]
+pub struct PassedOn {
+    request: LogonRequest,
+    opnum: u16,
+    validation_level: ValidationLevel,
+}
+
+impl PassedOn {
+    /// Passes a logon on: the call to make over an association that the channel protects.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing in it to be judged, or it does not fit.
+    pub fn start(
+        channel: &mut Channel,
+        request: LogonRequest,
+        method: LogonMethod,
+        validation_level: ValidationLevel,
+    ) -> Result<(Call, Self), PassOnError> {
+        if request.is_anonymous() {
+            return Err(PassOnError::Anonymous);
+        }
+        let mut sam_logon = SamLogonRequest {
+            method: SamLogonMethod::Ex,
+            logon_server: Some(channel.config.unc()),
+            computer_name: Some(channel.config.computer()),
+            logon_level: LogonLevel::choose(channel.negotiate_flags()),
+            network_info: NetworkInfo {
+                logon_domain_name: request.domain(),
+                parameter_control: ParameterControl::ALLOW_SERVER_TRUST_ACCOUNT
+                    | ParameterControl::ALLOW_WORKSTATION_TRUST_ACCOUNT,
+                user_name: request.user(),
+                workstation: request.workstation(),
+                lm_challenge: request.challenge_for_domain_controller(),
+                nt_challenge_response: request.nt_challenge_response(),
+                lm_challenge_response: request.lm_challenge_response(),
+            },
+            validation_level,
+            extra_flags: 0,
+        };
+        let mut stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
+        if let LogonMethod::WithFlags { timestamp } = method {
+            // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
+            sam_logon.method = SamLogonMethod::WithFlags(channel.authenticator(timestamp));
+            stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
+        }
+        let opnum = sam_logon.method.opnum();
+        Ok((Call { opnum, stub }, Self { request, opnum, validation_level }))
+    }
+
+    /// Takes the answer.
+    #[must_use]
+    pub fn receive(self, channel: &mut Channel, stub: &[u8]) -> Judged {
+        let Self { request, opnum, validation_level } = self;
+        let not_judged = |request, failure| Judged::NotJudged { request, failure };
+        let response = match SamLogonResponse::decode(opnum, stub, &channel.keys) {
+            Ok(response) => response,
+            Err(error) => return not_judged(request, Failure::Decode(error)),
+        };
+        if opnum == SamLogonMethod::WITH_FLAGS_OPNUM {
+            let returned = response.return_authenticator;
+            if !returned.is_some_and(|returned| channel.check(&returned)) {
+                return not_judged(request, Failure::WrongAuthenticator);
+            }
+        }
+        let authoritative = response.authoritative;
+        match (StatusMeaning::of(response.status), response.validation) {
+            (StatusMeaning::Accepted, Some(account)) if account.level == validation_level => {
+                accept(request, account)
+            }
+            (StatusMeaning::Accepted, _) => not_judged(request, Failure::NoValidation),
+            (StatusMeaning::Refused(refusal), _) => Judged::Refused { refusal, authoritative },
+            (StatusMeaning::Failed(failure), _) => not_judged(request, failure),
+        }
+    }
+
+    /// The logon again, where no answer came: to be passed on elsewhere, or refused.
+    #[must_use]
+    pub fn into_request(self) -> LogonRequest {
+        self.request
+    }
+}
+
+/// A guest, or whoever comes without a key, proved nothing.
+fn accept(request: LogonRequest, account: Validation) -> Judged {
+    let no_key = account.user_session_key.expose().iter().all(|byte| *byte == 0);
+    if no_key || account.user_flags.contains(UserFlags::GUEST) {
+        return Judged::Refused { refusal: Refusal::Guest, authoritative: true };
+    }
+    let has_lm_key = account.lm_key.expose().iter().any(|byte| *byte != 0);
+    let verdict = Verdict {
+        session_base_key: account.user_session_key.duplicate(),
+        lmowf_prefix: has_lm_key.then(|| account.lm_key.duplicate()),
+    };
+    Judged::Accepted { outcome: Box::new(request.accept(verdict)), account: Box::new(account) }
+}
+
+/// What became of a logon that was passed on.
+#[derive(Debug)]
+pub enum Judged {
+    /// The controller accepts the responses.
+    Accepted {
+        /// What the server's own checks make of it.
+        outcome: Box<Result<LogonOutcome, LogonDenied>>,
+        /// Who it is.
+        account: Box<Validation>,
+    },
+    /// The controller refuses.
+    Refused {
+        /// Why. Not for the client's eyes beyond what its protocol says.
+        refusal: Refusal,
+        /// Whether that is final; otherwise another authority may know the account.
+        authoritative: bool,
+    },
+    /// There is no verdict. The logon may be passed on again.
+    NotJudged {
+        /// The logon.
+        request: LogonRequest,
+        /// Why there is none.
+        failure: Failure,
+    },
+}
+
+/// Why a logon cannot be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PassOnError {
+    /// It offers no proof.
+    Anonymous,
+    /// A name or response is too long.
+    TooLong(TooLong),
+}
+
+impl fmt::Display for PassOnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("an anonymous logon has nothing to be judged"),
+            Self::TooLong(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for PassOnError {}
+
+/// Why a domain controller refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// STATUS_WRONG_PASSWORD.
+    WrongPassword,
+    /// STATUS_NO_SUCH_USER.
+    NoSuchUser,
+    /// STATUS_LOGON_FAILURE: it does not say which.
+    LogonFailure,
+    /// STATUS_ACCOUNT_DISABLED.
+    AccountDisabled,
+    /// STATUS_ACCOUNT_LOCKED_OUT.
+    AccountLockedOut,
+    /// STATUS_ACCOUNT_EXPIRED.
+    AccountExpired,
+    /// STATUS_PASSWORD_EXPIRED: the password was right.
+    PasswordExpired,
+    /// STATUS_PASSWORD_MUST_CHANGE: the password was right.
+    PasswordMustChange,
+    /// STATUS_ACCOUNT_RESTRICTION, as of protected users.
+    AccountRestriction,
+    /// STATUS_INVALID_LOGON_HOURS.
+    InvalidLogonHours,
+    /// STATUS_INVALID_WORKSTATION.
+    InvalidWorkstation,
+    /// STATUS_LOGON_TYPE_NOT_GRANTED.
+    LogonTypeNotGranted,
+    /// STATUS_NOLOGON_..._TRUST_ACCOUNT: the account of a machine or domain.
+    TrustAccount,
+    /// STATUS_SMARTCARD_LOGON_REQUIRED.
+    SmartcardLogonRequired,
+    /// STATUS_AUTHENTICATION_FIREWALL_FAILED: not on this server.
+    AuthenticationFirewall,
+    /// STATUS_NTLM_BLOCKED.
+    NtlmBlocked,
+    /// The guest account would stand in, or there is no key.
+    Guest,
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The answer is none.
+    Decode(DecodeError),
+    /// The answer's authenticator is wrong: the channel is of no use any more.
+    WrongAuthenticator,
+    /// Success, but nothing at the level that was asked for.
+    NoValidation,
+    /// STATUS_NO_LOGON_SERVERS: the account's domain cannot be reached.
+    NoLogonServers,
+    /// STATUS_TIME_DIFFERENCE_AT_DC: the clocks differ too much.
+    TimeSkew,
+    /// STATUS_INVALID_INFO_CLASS: the controller does not know the validation level.
+    ValidationLevel,
+    /// STATUS_ACCESS_DENIED: the channel has to be set up again.
+    ChannelLost,
+    /// The trust between client and domain, or between domains, is broken.
+    Trust(NtStatus),
+    /// Anything else.
+    Other(NtStatus),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::WrongAuthenticator => f.write_str("server's authenticator is wrong"),
+            Self::NoValidation => f.write_str("accepted, but nothing is said of the account"),
+            Self::NoLogonServers => f.write_str("no domain controller of the account's domain"),
+            Self::TimeSkew => f.write_str("the clocks differ too much"),
+            Self::ValidationLevel => f.write_str("validation level not known"),
+            Self::ChannelLost => f.write_str("server does not know the channel any more"),
+            Self::Trust(status) => write!(f, "trust is broken: {status}"),
+            Self::Other(status) => write!(f, "no verdict: {status}"),
+        }
+    }
+}
+
+/// What a status comes to.
+enum StatusMeaning {
+    Accepted,
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl StatusMeaning {
+    const fn of(status: NtStatus) -> Self {
+        Self::Refused(match status {
+            NtStatus::SUCCESS => return Self::Accepted,
+            NtStatus::WRONG_PASSWORD => Refusal::WrongPassword,
+            NtStatus::NO_SUCH_USER => Refusal::NoSuchUser,
+            NtStatus::LOGON_FAILURE => Refusal::LogonFailure,
+            NtStatus::ACCOUNT_DISABLED => Refusal::AccountDisabled,
+            NtStatus::ACCOUNT_LOCKED_OUT => Refusal::AccountLockedOut,
+            NtStatus::ACCOUNT_EXPIRED => Refusal::AccountExpired,
+            NtStatus::PASSWORD_EXPIRED => Refusal::PasswordExpired,
+            NtStatus::PASSWORD_MUST_CHANGE => Refusal::PasswordMustChange,
+            NtStatus::ACCOUNT_RESTRICTION => Refusal::AccountRestriction,
+            NtStatus::INVALID_LOGON_HOURS => Refusal::InvalidLogonHours,
+            NtStatus::INVALID_WORKSTATION => Refusal::InvalidWorkstation,
+            NtStatus::LOGON_TYPE_NOT_GRANTED => Refusal::LogonTypeNotGranted,
+            NtStatus::NOLOGON_INTERDOMAIN_TRUST_ACCOUNT
+            | NtStatus::NOLOGON_SERVER_TRUST_ACCOUNT
+            | NtStatus::NOLOGON_WORKSTATION_TRUST_ACCOUNT => Refusal::TrustAccount,
+            NtStatus::SMARTCARD_LOGON_REQUIRED => Refusal::SmartcardLogonRequired,
+            NtStatus::AUTHENTICATION_FIREWALL_FAILED => Refusal::AuthenticationFirewall,
+            NtStatus::NTLM_BLOCKED => Refusal::NtlmBlocked,
+            status => return Self::Failed(failure(status)),
+        })
+    }
+}
+
+const fn failure(status: NtStatus) -> Failure {
+    match status {
+        NtStatus::NO_LOGON_SERVERS => Failure::NoLogonServers,
+        NtStatus::TIME_DIFFERENCE_AT_DC => Failure::TimeSkew,
+        NtStatus::INVALID_INFO_CLASS => Failure::ValidationLevel,
+        NtStatus::ACCESS_DENIED => Failure::ChannelLost,
+        NtStatus::NO_TRUST_LSA_SECRET
+        | NtStatus::NO_TRUST_SAM_ACCOUNT
+        | NtStatus::TRUSTED_DOMAIN_FAILURE
+        | NtStatus::TRUSTED_RELATIONSHIP_FAILURE => Failure::Trust(status),
+        status => Failure::Other(status),
+    }
+}
