@@ -67,6 +67,42 @@ def smbclient(port, password, folder, dialect, protection=None, signing=None, ci
         raise RuntimeError(f"another file: {done.stdout}{done.stderr}")
 
 
+def policies():
+    """Servers of other policies: policy, smbclient's arguments, its exit code, and what the record says
+    in the end."""
+    anonymous, guest = ["insecure-anonymous", "insecure-weak-keys"], ["insecure-guest"]
+    for dialect, name in [(SMB1, "NT1"), ("2.0.2", "SMB2_02"), ("3.1.1", "SMB3_11")]:
+        base = ["-m", name, "--option=client min protocol=NT1"]
+        nobody, stranger = ["-N", *base], ["-U", "unheard-of%x", *base]
+        yield f"anonymous {dialect}", anonymous, "IPC$", nobody, 0, \
+            {"identity": "anonymous", "relaxed": ["anonymous logon"]}
+        yield f"anonymous {dialect} gets no files", anonymous, "data", nobody, 1, \
+            {"identity": "anonymous"}
+        yield f"anonymous {dialect} not allowed", [], "IPC$", nobody, 1, {"result": "refused"}
+        yield f"guest {dialect}", guest, "data", stranger, 0, \
+            {"identity": "guest", "relaxed": ["unknown account as guest"]}
+        yield f"guest {dialect} not allowed", [], "data", stranger, 1, {"result": "refused"}
+    for dialect, code, expected in [
+            ("2.1", 1, {"result": "refused", "status": "STATUS_ACCESS_DENIED"}),
+            ("3.0", 0, {"encrypted": True}), ("3.1.1", 0, {"encrypted": True})]:
+        alice = ["-U", f"{USER}%{PASSWORD}", "-m", DIALECTS[dialect]]
+        yield f"encryption required {dialect}", ["require-encryption"], "data", alice, code, expected
+
+
+def run_policy(ntlm, accounts, given, share, arguments, code, expected):
+    """What is wrong with a row; None if nothing."""
+    with Server(ntlm, accounts, given) as server:
+        done = subprocess.run(
+            ["smbclient", f"//127.0.0.1/{share}", "-p", str(server.port), *arguments, "-c", "exit"],
+            capture_output=True, text=True, timeout=SECONDS)
+    records = [json.loads(line) for line in server.rest.splitlines()]
+    record = [record for record in records if record["event"] == "logon"][-1]
+    wrong = {name: record.get(name) for name in expected if record.get(name) != expected[name]}
+    if (done.returncode, wrong) != (code, {}):
+        return f"exit code {done.returncode}, record says {wrong}: {done.stdout}{done.stderr}"
+    return None
+
+
 def impacket(port, password, _folder, dialect):
     import io
     from impacket.smbconnection import SessionError, SMBConnection
@@ -263,6 +299,15 @@ def main():
                         passed.setdefault(client, []).append(label)
                     else:
                         failures.append(f"{client} {label}: {wrong}")
+        for name, given, *row in policies():
+            if options.only and options.only not in f"smbclient {name}":
+                continue
+            wrong = run_policy(ntlm, accounts, given, *row)
+            print(f"{'ok  ' if wrong is None else 'FAIL'} smbclient {name} {wrong or ''}", flush=True)
+            if wrong is None:
+                passed.setdefault("policy", []).append(name)
+            else:
+                failures.append(f"smbclient {name}: {wrong}")
         if not failures:
             wrong = explained(ntlm, capture, accounts, logons)
             failures += [f"explain: {wrong}"] if wrong else []
@@ -277,10 +322,12 @@ def main():
 def page(passed):
     lines = ["", "| client | rows that passed, each with the right and with a wrong password |",
              "|---|---|"]
+    of_policies = passed.pop("policy", [])
     for client, names in sorted(passed.items()):
         right = [name for name in names if not name.endswith(", wrong password")]
         lines.append(f"| {client} {version(client)} | {'; '.join(right)} |")
-    return "\n".join(lines + [""])
+    lines += ["", f"smbclient under other policies: {'; '.join(of_policies)}.", ""]
+    return "\n".join(lines)
 
 
 def version(client):

@@ -62,7 +62,7 @@ class Ours:
     def __exit__(self, *_):
         self.process.terminate()
         # Whatever it printed is read, so that it can end.
-        self.process.communicate(timeout=15)
+        self.rest, _ = self.process.communicate(timeout=15)
         if self.process.returncode != 0:
             raise RuntimeError(f"ntlm serve ended with {self.process.returncode}")
 
@@ -77,7 +77,7 @@ def listed():
 def run(port, test):
     """None if it passes, else where it stops."""
     done = subprocess.run(
-        ["smbtorture", f"//127.0.0.1/data", "-p", str(port), "-U", ACCOUNT, test],
+        ["smbtorture", "//127.0.0.1/data", "-p", str(port), "-U", ACCOUNT, test],
         capture_output=True, text=True, timeout=TEST_SECONDS)
     printed = done.stdout + done.stderr
     if done.returncode == 0 and re.search(r"^success: ", printed, re.MULTILINE):
