@@ -7,8 +7,8 @@ use ntlm::keys::{AccountSecret, Ntowfv1};
 use ntlm::wire::Span;
 use ntlm::{AccountName, Credential, FileTime, Fresh};
 use ntlm_smb::client::{
-    ClientConfig, Connection, DialectRange, NegotiateRandom, NegotiateStep, Negotiating, Protocol,
-    Purpose, Received, SessionSetup, SetupStep, Smb1Connection, Smb1SessionSetup, Smb1SetupStep,
+    ClientConfig, Connection, NegotiateRandom, NegotiateStep, Negotiating, Purpose, Received,
+    SessionSetup, SetupStep, Smb1Connection, Smb1SessionSetup, Smb1SetupStep,
 };
 use ntlm_smb::keys::{CipherKey, MacKey, SigningKey};
 use ntlm_smb::smb2::{
@@ -20,8 +20,9 @@ use ntlm_smb::smb2::{
     ValidateNegotiateInfoResponse, WriteRequest, WriteResponse,
 };
 use ntlm_smb::{
-    Cipher, DecryptError, Dialect, Frame, Identity, InnerDefect, Nonces, PacketCipher, Part,
-    ProtocolId, SessionPhase, SignError, SignatureRule, Signer, SigningAlgorithm, Transport, smb1,
+    Cipher, DecryptError, Dialect, DialectRange, Frame, Identity, InnerDefect, Nonces,
+    PacketCipher, Part, Protocol, ProtocolId, SessionPhase, SignError, SignatureRule, Signer,
+    SigningAlgorithm, Transport, smb1,
 };
 
 /// A target's name and what it checks.

@@ -1,8 +1,7 @@
 //! The command line. Help is written to teach.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use ntlm_smb::Dialect;
-use ntlm_smb::client::{DialectRange, Protocol};
+use ntlm_smb::{Dialect, DialectRange, Protocol};
 use std::path::PathBuf;
 
 /// NTLM that one can look inside.

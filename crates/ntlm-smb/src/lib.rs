@@ -82,7 +82,7 @@ mod testing;
 mod transport;
 mod wire;
 
-pub use dialect::{Cipher, Dialect, SigningAlgorithm};
+pub use dialect::{Cipher, Dialect, DialectRange, Protocol, SigningAlgorithm};
 pub use encryption::{
     DecryptError, Decrypted, EncryptError, InnerDefect, Nonce, Nonces, PacketCipher,
 };

@@ -9,15 +9,13 @@ use ntlm_net::smb::{
     Client, CloseReason, Denied, Error, Event, Judge, Options, Server, ServerLimits, ServerOptions,
     ShareLimits, Who,
 };
-use ntlm_smb::client::{
-    ClientConfig, ClientError, DialectRange, NegotiateRandom, Negotiating, Protocol,
-};
+use ntlm_smb::client::{ClientConfig, ClientError, NegotiateRandom, Negotiating};
 use ntlm_smb::file::{AccessMask, CreateDisposition};
 use ntlm_smb::server::{PeerError, ServerConfig};
 use ntlm_smb::smb2::{
     BareMessage, Capabilities, Command, Header, SessionSetupFlags, SessionSetupRequest,
 };
-use ntlm_smb::{Dialect, NtStatus, Part, smb1};
+use ntlm_smb::{Dialect, DialectRange, NtStatus, Part, Protocol, smb1};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

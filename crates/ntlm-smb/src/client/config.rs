@@ -1,63 +1,9 @@
 //! What a client offers, and what it insists on.
 
-use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
+use crate::dialect::{Cipher, DialectRange, SigningAlgorithm};
 use alloc::vec::Vec;
-use core::fmt;
 use ntlm::ClientConfig as NtlmConfig;
 use ntlm::text::Utf16String;
-
-/// SMB1 or a dialect of SMB 2 and 3, oldest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// NT LM 0.12.
-    Smb1,
-    /// SMB 2 or 3.
-    Smb2(Dialect),
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Smb1 => f.write_str("1 (NT LM 0.12)"),
-            Self::Smb2(dialect) => dialect.fmt(f),
-        }
-    }
-}
-
-/// The oldest and the newest that a client offers, and all between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DialectRange {
-    /// The oldest.
-    pub oldest: Protocol,
-    /// The newest.
-    pub newest: Protocol,
-}
-
-impl DialectRange {
-    /// Just one.
-    #[must_use]
-    pub const fn only(protocol: Protocol) -> Self {
-        Self { oldest: protocol, newest: protocol }
-    }
-
-    /// Whether one is in it.
-    #[must_use]
-    pub fn contains(&self, protocol: Protocol) -> bool {
-        (self.oldest..=self.newest).contains(&protocol)
-    }
-
-    /// The dialects of SMB 2 and 3 in it, oldest first.
-    pub fn dialects(self) -> impl Iterator<Item = Dialect> {
-        Dialect::ALL.into_iter().filter(move |dialect| self.contains(Protocol::Smb2(*dialect)))
-    }
-}
-
-impl Default for DialectRange {
-    /// 2.0.2 to 3.1.1.
-    fn default() -> Self {
-        Self { oldest: Protocol::Smb2(Dialect::Smb202), newest: Protocol::Smb2(Dialect::Smb311) }
-    }
-}
 
 /// What a client is set up with.
 #[derive(Clone, Debug)]

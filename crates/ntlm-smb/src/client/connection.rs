@@ -1,11 +1,11 @@
 //! A connection of SMB 2 or 3: numbers, credits, and what must hold in a response (MS-SMB2 3.2.4.1,
 //! 3.2.5.1).
 
-use super::config::{ClientConfig, Protocol};
+use super::config::ClientConfig;
 use super::error::{ClientError, PeerError};
 use super::request::{Pending, Protection, Request};
 use super::session::Session;
-use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
+use crate::dialect::{Cipher, Dialect, Protocol, SigningAlgorithm};
 use crate::error::TooLong;
 use crate::keys::PreauthIntegrityHash;
 use crate::smb2::{

@@ -24,7 +24,7 @@ mod session_setup;
 mod smb1;
 mod smb1_session_setup;
 
-pub use config::{ClientConfig, DialectRange, Protocol};
+pub use config::ClientConfig;
 pub use connection::{Connection, Negotiated, Received, Tree};
 pub use error::{ClientError, PeerError, Unavailable};
 pub use negotiating::{NegotiateRandom, NegotiateStep, Negotiating};

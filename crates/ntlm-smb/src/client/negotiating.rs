@@ -1,10 +1,10 @@
 //! NEGOTIATE: the dialect, and what goes with it (MS-SMB2 3.2.4.2.2, 3.2.5.2; MS-SMB 3.2.4.2.2).
 
-use super::config::{ClientConfig, Protocol};
+use super::config::ClientConfig;
 use super::connection::{Connection, Negotiated};
 use super::error::{ClientError, PeerError, Unavailable};
 use super::smb1::Smb1Connection;
-use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
+use crate::dialect::{Cipher, Dialect, Protocol, SigningAlgorithm};
 use crate::keys::PreauthIntegrityHash;
 use crate::smb1;
 use crate::smb2::{

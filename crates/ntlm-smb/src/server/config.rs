@@ -1,6 +1,6 @@
 //! What a server accepts, and what it insists on.
 
-use crate::client::DialectRange;
+use crate::dialect::DialectRange;
 use crate::dialect::{Cipher, SigningAlgorithm};
 use alloc::vec::Vec;
 use ntlm::{FileTime, Server as NtlmServer};

@@ -2,14 +2,15 @@
 
 use super::config::ServerConfig;
 use super::error::PeerError;
+use super::judging::{Judging, Waits};
 use super::negotiating::{Negotiated, multi_protocol, negotiate};
 use super::requests::{Request, Requests};
-use super::session_setup::{Judging, LoggedOn, Refusal, Waits};
 use super::sessions::Sessions;
-use super::smb1::{Smb1, Smb1Request};
+use super::smb1::Smb1;
 use super::smb2::Smb2;
+use super::step::{Smb1Request, Step};
 use super::window::Window;
-use crate::client::Protocol;
+use crate::dialect::Protocol;
 use crate::keys::PreauthIntegrityHash;
 use crate::smb1;
 use crate::smb2::{Command, Header, HeaderFlags};
@@ -18,7 +19,7 @@ use crate::transport::ProtocolId;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ntlm::{Fresh, LogonOutcome, LogonRequest};
+use ntlm::{Fresh, LogonOutcome};
 
 /// A client's connection.
 #[derive(Debug)]
@@ -33,26 +34,6 @@ enum Phase {
     Negotiating { window: Window },
     Smb1(Box<Smb1>),
     Smb2(Box<Smb2>),
-}
-
-/// What comes of a packet, or of a judge's word.
-#[derive(Debug)]
-pub enum Step {
-    /// The packet goes to the client.
-    Reply(Vec<u8>),
-    /// Whoever knows the account answers the request, and [`Connection::settle`] takes what comes of
-    /// it. The connection can receive meanwhile.
-    Judge(Box<LogonRequest>, Box<Judging>),
-    /// Somebody is logged on; the packet goes to the client.
-    LoggedOn(Vec<u8>, Box<LoggedOn>),
-    /// A session setup was refused; the packet goes to the client.
-    Refused(Vec<u8>, Refusal),
-    /// There is no answer.
-    Nothing,
-    /// A request of SMB1, whose answer [`Connection::reply_smb1`] makes fit to be sent.
-    Smb1Request(Box<Smb1Request>),
-    /// Requests of sessions: see [`Connection::next`].
-    Requests(Requests),
 }
 
 impl Connection {

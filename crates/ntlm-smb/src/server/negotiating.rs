@@ -2,7 +2,7 @@
 
 use super::config::ServerConfig;
 use super::error::PeerError;
-use crate::client::Protocol;
+use crate::dialect::Protocol;
 use crate::dialect::{Cipher, Dialect, SigningAlgorithm};
 use crate::smb2::{
     Capabilities, ContextData, ContextListBuilder, ContextType, ErrorResponse, Header,

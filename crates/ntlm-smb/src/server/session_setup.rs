@@ -2,17 +2,15 @@
 //! 3.3.5.5).
 
 use super::channel::{Channel, Ciphers};
-use super::connection::Step;
 use super::error::{PeerError, RefusalReason};
+use super::judging::{Judging, Pending, Setup, Smb2Judging, Smb2Turn, Waits};
+use super::logon::{LoggedOn, Logon, Refusal, Refused, SetupKind, token_status};
 use super::requests::{Requests, error_response};
 use super::sessions::{Sessions, SharedSession};
-use super::smb1::Smb1Judging;
 use super::smb2::{Admitted, Smb2};
+use super::step::Step;
 use crate::dialect::{Dialect, SigningAlgorithm};
-use crate::keys::{
-    CipherKey, Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation,
-    SmbKeySchedule, Step as KeyStep,
-};
+use crate::keys::{CipherKey, Establishment, SessionKeySource, SmbDerivation, SmbKeySchedule};
 use crate::signature_rule::Identity;
 use crate::signing::Signer;
 use crate::smb2::{
@@ -23,173 +21,9 @@ use crate::status::NtStatus;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use ntlm::keys::{Direction, NtlmVersion, Step as NtlmStep};
-use ntlm::policy::Relaxation;
-use ntlm::text::Utf16String;
-use ntlm::{Check, Fresh, LogonOutcome};
-use ntlm_spnego::{
-    Accepted, AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic, Waiting,
-};
-
-/// What a session setup is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetupKind {
-    /// A session of its own.
-    New,
-    /// The session authenticates again; its keys stay.
-    Again,
-    /// The connection joins a session of another.
-    Binding,
-}
-
-/// How a logon went, in NTLM's words.
-#[derive(Debug)]
-pub struct Logon {
-    /// As whom.
-    pub identity: Identity,
-    /// UserName, as sent; a guest merely claims it. Empty for nobody.
-    pub user: Utf16String,
-    /// DomainName, as sent.
-    pub domain: Utf16String,
-    /// Workstation: only NTLMv2 with a MIC protects it.
-    pub workstation: Utf16String,
-    /// How it was proved.
-    pub version: NtlmVersion,
-    /// What the default policy would not have let through.
-    pub relaxed: Vec<Relaxation>,
-    /// Whether AUTHENTICATE carried a MIC, which holds.
-    pub has_mic: bool,
-    /// The SPN that the client meant, where it vouches for it.
-    pub target_name: Option<Utf16String>,
-    /// Every key of NTLM, where [`keep_keys`](super::ServerConfig::keep_keys) says so; else none.
-    pub steps: Vec<NtlmStep>,
-}
-
-impl Logon {
-    pub(super) fn new(outcome: &LogonOutcome, keep_keys: bool) -> Self {
-        let mut logon = Self {
-            identity: Identity::Anonymous,
-            user: Utf16String::default(),
-            domain: Utf16String::default(),
-            workstation: Utf16String::default(),
-            version: NtlmVersion::Anonymous,
-            relaxed: outcome.relaxed().to_vec(),
-            has_mic: false,
-            target_name: None,
-            steps: Vec::new(),
-        };
-        match outcome {
-            LogonOutcome::Account(account) => {
-                logon.identity = Identity::Account;
-                logon.user = account.user().clone();
-                logon.domain = account.domain().clone();
-                logon.workstation = account.workstation().clone();
-                logon.version = account.keys().version();
-                logon.has_mic = account.mic() == Check::Valid;
-                logon.target_name = account.target_name().cloned();
-                if keep_keys {
-                    logon.steps = account.keys().steps().collect();
-                }
-            }
-            LogonOutcome::Guest(guest) => {
-                logon.identity = Identity::Guest;
-                logon.user = guest.user().clone();
-                logon.domain = guest.domain().clone();
-                logon.version = NtlmVersion::Guest;
-            }
-            LogonOutcome::Anonymous(_) => {}
-        }
-        logon
-    }
-}
-
-/// Somebody is logged on.
-#[derive(Debug)]
-pub struct LoggedOn {
-    /// SessionId.
-    pub session_id: u64,
-    /// What the session setup was for.
-    pub kind: SetupKind,
-    /// How it went.
-    pub logon: Logon,
-    /// What protected the choice of NTLM.
-    pub mech_list_mic: MechListMic,
-    /// Whether the session insists on signatures. There are some in any case where the client signs.
-    pub signing_required: bool,
-    /// Whether everything is encrypted.
-    pub encrypts: bool,
-    /// Every key of SMB, where [`keep_keys`](super::ServerConfig::keep_keys) says so; else none.
-    pub steps: Vec<KeyStep>,
-}
-
-/// A session setup that was refused.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// What the client is told.
-    pub status: NtStatus,
-    /// Why, for the server's own log.
-    pub reason: RefusalReason,
-}
-
-pub(super) type Refused = (NtStatus, RefusalReason);
-
-/// A session setup under way.
-#[derive(Debug)]
-pub(super) enum Pending {
-    /// It waits for the client.
-    Waiting(Box<Setup>),
-    /// It waits for the judge.
-    Judged,
-}
-
-#[derive(Debug)]
-pub(super) struct Setup {
-    session_id: u64,
-    kind: SetupKind,
-    hash: PreauthIntegrityHash,
-    acceptor: Option<Acceptor>,
-    logon: Option<Logon>,
-    signing_required: bool,
-    /// A session of a lost connection, which this one takes the place of; 0 for none.
-    previous_session_id: u64,
-}
-
-/// A session setup whose logon is being judged.
-#[derive(Debug)]
-pub struct Judging(pub(super) Waits);
-
-/// What takes the judge's word.
-#[derive(Debug)]
-pub(super) enum Waits {
-    Smb1(Box<Smb1Judging>),
-    Smb2(Box<Smb2Judging>),
-}
-
-#[derive(Debug)]
-pub(super) struct Smb2Judging {
-    setup: Box<Setup>,
-    waiting: Waiting,
-    turn: Turn,
-}
-
-impl Judging {
-    /// SessionId.
-    #[must_use]
-    pub const fn session_id(&self) -> u64 {
-        match &self.0 {
-            Waits::Smb1(judging) => judging.session_id,
-            Waits::Smb2(judging) => judging.setup.session_id,
-        }
-    }
-}
-
-/// The request that is to be answered.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    header: Header,
-    response: Header,
-    encrypted: Option<u64>,
-}
+use ntlm::keys::Direction;
+use ntlm::{Fresh, LogonOutcome};
+use ntlm_spnego::{Accepted, AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic};
 
 impl Smb2 {
     pub(super) fn session_setup(
@@ -200,7 +34,7 @@ impl Smb2 {
         fresh: Fresh,
     ) -> Result<Step, PeerError> {
         let Admitted { header, response, span, .. } = admitted;
-        let mut turn = Turn { header, response, encrypted: requests.encrypted };
+        let mut turn = Smb2Turn { header, response, encrypted: requests.encrypted };
         let message = requests.bytes(span);
         let request = match SessionSetupRequest::decode(message) {
             Ok(request) => request,
@@ -264,7 +98,7 @@ impl Smb2 {
     fn begin(
         &mut self,
         sessions: &mut Sessions,
-        turn: &Turn,
+        turn: &Smb2Turn,
         request: &SessionSetupRequest<'_>,
         message: &[u8],
     ) -> Result<Box<Setup>, Refused> {
@@ -374,7 +208,12 @@ impl Smb2 {
     }
 
     /// Whoever authenticates again must have the keys of the session, where it has any.
-    fn check_again(&self, sessions: &Sessions, turn: &Turn, message: &[u8]) -> Result<(), Refused> {
+    fn check_again(
+        &self,
+        sessions: &Sessions,
+        turn: &Smb2Turn,
+        message: &[u8],
+    ) -> Result<(), Refused> {
         let channel = self.channel(sessions, turn.header.session_id);
         let signer = channel.and_then(|channel| channel.signer.as_ref());
         let Some(signer) = signer.filter(|_| turn.encrypted.is_none()) else { return Ok(()) };
@@ -388,7 +227,7 @@ impl Smb2 {
         &mut self,
         sessions: &mut Sessions,
         mut setup: Box<Setup>,
-        turn: Turn,
+        turn: Smb2Turn,
         step: AcceptorStep,
     ) -> Result<Step, PeerError> {
         match step {
@@ -532,7 +371,7 @@ impl Smb2 {
         &mut self,
         sessions: &Sessions,
         setup: Box<Setup>,
-        turn: &Turn,
+        turn: &Smb2Turn,
         proved: Proved,
         keys: Option<SmbKeySchedule>,
     ) -> Result<Step, PeerError> {
@@ -569,7 +408,7 @@ impl Smb2 {
         &mut self,
         sessions: &mut Sessions,
         setup: Option<&Setup>,
-        turn: Turn,
+        turn: Smb2Turn,
         (status, reason): Refused,
     ) -> Result<Step, PeerError> {
         let reply = error_response(&turn.response, status)?;
@@ -592,7 +431,7 @@ impl Smb2 {
         &mut self,
         sessions: &Sessions,
         kind: SetupKind,
-        turn: &Turn,
+        turn: &Smb2Turn,
         mut reply: Vec<u8>,
     ) -> Result<Vec<u8>, PeerError> {
         match kind {
@@ -638,14 +477,4 @@ fn copy_of_cipher_keys(keys: &SmbKeySchedule) -> Option<[CipherKey; 2]> {
 fn encode(header: &Header, flags: SessionFlags, token: &[u8]) -> Result<Vec<u8>, PeerError> {
     let response = SessionSetupResponse { session_flags: flags, security_buffer: Part::new(token) };
     Ok(response.encode(header)?)
-}
-
-/// What a client is told of a token that is refused.
-pub(super) const fn token_status(error: &ntlm_spnego::PeerError) -> NtStatus {
-    match error {
-        ntlm_spnego::PeerError::Decode(_)
-        | ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Decode(_)) => NtStatus::INVALID_PARAMETER,
-        ntlm_spnego::PeerError::Ntlm(ntlm::PeerError::Blocked) => NtStatus::NOT_SUPPORTED,
-        _ => NtStatus::LOGON_FAILURE,
-    }
 }

@@ -2,17 +2,15 @@
 //! signing (MS-CIFS 3.3, MS-SMB 3.3).
 
 use super::config::ServerConfig;
-use super::connection::Step;
 use super::error::{PeerError, RefusalReason};
-use super::session_setup::{
-    Judging, LoggedOn, Logon, Refusal, Refused, SetupKind, Waits, token_status,
-};
+use super::judging::{Judging, Smb1Judging, Smb1Turn, Smb1Waits, Waits};
+use super::logon::{LoggedOn, Logon, Refusal, Refused, SetupKind, token_status};
 use super::sessions::Sessions;
-use crate::error::TooLong;
+use super::step::{Smb1Request, Step, response};
 use crate::keys::{Smb1KeySchedule, Smb1KeySource};
 use crate::signature_rule::Identity;
 use crate::smb1::{
-    Action, BareMessage, Blocks, Capabilities, Command, Credentials, Echo, Flags, Flags2, Header,
+    Action, BareMessage, Blocks, Capabilities, Command, Credentials, Echo, Flags2, Header,
     NegotiateNtLm, SecurityMode, SequenceNumbers, SequenceRule, ServerSecurity,
     SessionSetupRequest, SessionSetupResponse, Signer,
 };
@@ -26,7 +24,7 @@ use alloc::vec::Vec;
 use ntlm::keys::{ExportedSessionKey, NtlmVersion, Responses, SessionBaseKey};
 use ntlm::text::Utf16String;
 use ntlm::{Fresh, LogonOutcome};
-use ntlm_spnego::{AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic, Waiting};
+use ntlm_spnego::{AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic};
 
 #[derive(Debug)]
 pub(super) struct Smb1 {
@@ -55,81 +53,6 @@ struct Session {
 struct Signing {
     signer: Signer,
     numbers: SequenceNumbers,
-}
-
-/// The request that is to be answered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
-    header: Header,
-    /// Signs the answer, where signing is active.
-    sequence_number: Option<u32>,
-}
-
-/// A session setup whose logon is being judged.
-#[derive(Debug)]
-pub(super) struct Smb1Judging {
-    pub(super) session_id: u64,
-    turn: Turn,
-    waits: Waits1,
-}
-
-/// What takes the judge's word.
-enum Waits1 {
-    Extended(Waiting),
-    /// The responses as sent, for the key that signs.
-    Bare {
-        lm_response: Vec<u8>,
-        nt_response: Vec<u8>,
-    },
-}
-
-/// Without the responses: whoever has them can guess at the password.
-impl core::fmt::Debug for Waits1 {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Waits1(..)")
-    }
-}
-
-/// A request of SMB1 that may be carried out: its session stands, and its signature holds.
-#[derive(Clone, Debug)]
-pub struct Smb1Request {
-    /// Its header.
-    pub header: Header,
-    /// The message, from its header on.
-    pub message: Vec<u8>,
-    /// SessionId, by which the server knows the session of the UID.
-    pub session_id: u64,
-    /// Whom the session is for.
-    pub identity: Identity,
-    sequence_number: Option<u32>,
-}
-
-impl Smb1Request {
-    /// The header of an answer.
-    #[must_use]
-    pub fn response(&self, status: NtStatus) -> Header {
-        response(&self.header, status)
-    }
-
-    /// An answer that says no.
-    ///
-    /// # Errors
-    ///
-    /// None: there is nothing to be too long. It has the form of the others.
-    pub fn refuse(&self, status: NtStatus) -> Result<Vec<u8>, TooLong> {
-        BareMessage.encode(&self.response(status))
-    }
-}
-
-fn response(header: &Header, status: NtStatus) -> Header {
-    Header {
-        status: status.0,
-        flags: Flags::REPLY | Flags::CASE_INSENSITIVE,
-        flags2: (header.flags2 | Flags2::NT_STATUS | Flags2::UNICODE)
-            - Flags2::SECURITY_SIGNATURE_REQUIRED,
-        security_signature: [0; 8],
-        ..*header
-    }
 }
 
 /// Answers an SMB1 NEGOTIATE with NT LM 0.12 at `dialect_index`; `None` where the client has no
@@ -218,7 +141,7 @@ impl Smb1 {
             signing.signer.verify(&packet, number).map_err(|_| PeerError::Signature)?;
             sequence_number = Some(number.wrapping_add(1));
         }
-        let turn = Turn { header, sequence_number };
+        let turn = Smb1Turn { header, sequence_number };
         // Several commands in one message: no client of today does, and half of it would be worse.
         if Blocks::new(&packet)?.nth(1).is_some() {
             return self.refuse_request(&turn, NtStatus::NOT_SUPPORTED);
@@ -267,7 +190,7 @@ impl Smb1 {
         self.sign(request.sequence_number, answer)
     }
 
-    fn refuse_request(&self, turn: &Turn, status: NtStatus) -> Result<Step, PeerError> {
+    fn refuse_request(&self, turn: &Smb1Turn, status: NtStatus) -> Result<Step, PeerError> {
         let answer = BareMessage.encode(&response(&turn.header, status))?;
         self.sign(turn.sequence_number, answer).map(Step::Reply)
     }
@@ -283,7 +206,7 @@ impl Smb1 {
         &mut self,
         sessions: &mut Sessions,
         message: &[u8],
-        turn: Turn,
+        turn: Smb1Turn,
         fresh: Fresh,
     ) -> Result<Step, PeerError> {
         let invalid = NtStatus::INVALID_PARAMETER;
@@ -309,7 +232,7 @@ impl Smb1 {
                         let judging = Smb1Judging {
                             session_id: sessions.new_id(),
                             turn,
-                            waits: Waits1::Extended(waiting),
+                            waits: Smb1Waits::Extended(waiting),
                         };
                         let judging = Judging(Waits::Smb1(Box::new(judging)));
                         self.judged += 1;
@@ -348,7 +271,7 @@ impl Smb1 {
                         let uid = self.new_uid();
                         let mut turn = turn;
                         turn.header.uid = uid;
-                        let waits = Waits1::Bare {
+                        let waits = Smb1Waits::Bare {
                             lm_response: oem_password.bytes().to_vec(),
                             nt_response: unicode_password.bytes().to_vec(),
                         };
@@ -393,13 +316,13 @@ impl Smb1 {
         };
         let logon = Logon::new(&outcome, self.config.keep_keys);
         match waits {
-            Waits1::Extended(waiting) => match waiting.settle(outcome) {
+            Smb1Waits::Extended(waiting) => match waiting.settle(outcome) {
                 Ok(step) => self.go_on(turn, Some((session_id, logon)), step),
                 Err(error) => {
                     self.refuse(turn, (token_status(&error), RefusalReason::Token(error)))
                 }
             },
-            Waits1::Bare { lm_response, nt_response } => {
+            Smb1Waits::Bare { lm_response, nt_response } => {
                 let key = match &outcome {
                     LogonOutcome::Account(account) => {
                         let key = account.keys().session_base_key();
@@ -425,7 +348,7 @@ impl Smb1 {
 
     fn go_on(
         &mut self,
-        turn: Turn,
+        turn: Smb1Turn,
         judged: Option<(u64, Logon)>,
         step: AcceptorStep,
     ) -> Result<Step, PeerError> {
@@ -464,7 +387,7 @@ impl Smb1 {
         &mut self,
         session_id: u64,
         logon: Logon,
-        turn: Turn,
+        turn: Smb1Turn,
         proved: Proved,
     ) -> Result<Step, PeerError> {
         let Proved { token, mech_list_mic, source } = proved;
@@ -500,7 +423,7 @@ impl Smb1 {
         Ok(Step::LoggedOn(answer, Box::new(logged_on)))
     }
 
-    fn refuse(&self, turn: Turn, (status, reason): Refused) -> Result<Step, PeerError> {
+    fn refuse(&self, turn: Smb1Turn, (status, reason): Refused) -> Result<Step, PeerError> {
         let answer = BareMessage.encode(&response(&turn.header, status))?;
         let answer = self.sign(turn.sequence_number, answer)?;
         Ok(Step::Refused(answer, Refusal { status, reason }))
@@ -546,7 +469,7 @@ impl Source {
 }
 
 fn encode(
-    turn: &Turn,
+    turn: &Smb1Turn,
     status: NtStatus,
     action: Action,
     token: Option<&[u8]>,

@@ -3,12 +3,12 @@
 
 use super::channel::Channel;
 use super::config::ServerConfig;
-use super::connection::Step;
 use super::error::PeerError;
+use super::judging::Pending;
 use super::negotiating::Negotiated;
 use super::requests::{Reply, Request, Requests, SignedBy, error_response};
-use super::session_setup::Pending;
 use super::sessions::Sessions;
+use super::step::Step;
 use super::window::Window;
 use crate::dialect::Dialect;
 use crate::encryption::InnerDefect;

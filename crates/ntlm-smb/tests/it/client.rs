@@ -3,14 +3,14 @@
 
 use ntlm::FileTime;
 use ntlm_smb::client::{
-    ClientConfig, ClientError, Connection, DialectRange, NegotiateRandom, NegotiateStep,
-    Negotiating, PeerError, Protocol, Unavailable,
+    ClientConfig, ClientError, Connection, NegotiateRandom, NegotiateStep, Negotiating, PeerError,
+    Unavailable,
 };
 use ntlm_smb::smb2::{
     Capabilities, Command, ContextListBuilder, ContextType, ErrorResponse, Header, HeaderFlags,
     NegotiateRequest, NegotiateResponse, SecurityMode,
 };
-use ntlm_smb::{Cipher, Dialect, NtStatus, Part, SigningAlgorithm, smb1};
+use ntlm_smb::{Cipher, Dialect, DialectRange, NtStatus, Part, Protocol, SigningAlgorithm, smb1};
 
 fn start(config: ClientConfig) -> (Vec<u8>, Negotiating) {
     let random = NegotiateRandom { client_guid: [1; 16], salt: [2; 32] };

@@ -6,12 +6,11 @@ use ntlm::{
     AccountName, Credential, FileTime, Fresh, Server, ServerConfig as NtlmConfig, ServerNames,
 };
 use ntlm_smb::client::{
-    ClientConfig, DialectRange, NegotiateRandom, NegotiateStep, Negotiating, Protocol, Purpose,
-    SessionSetup, SetupStep,
+    ClientConfig, NegotiateRandom, NegotiateStep, Negotiating, Purpose, SessionSetup, SetupStep,
 };
 use ntlm_smb::server::{Connection, ServerConfig, Sessions, Step};
 use ntlm_smb::smb2::{BareMessage, Command};
-use ntlm_smb::{Dialect, NtStatus};
+use ntlm_smb::{Dialect, DialectRange, NtStatus, Protocol};
 use std::sync::Arc;
 
 const NOW: FileTime = FileTime::from_unix_seconds(1_767_225_600);
