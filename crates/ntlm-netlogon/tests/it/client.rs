@@ -3,7 +3,7 @@
 
 use crate::common::{array, bytes, hex, vector};
 use ntlm::flags::NegotiateFlags as NtlmFlags;
-use ntlm::keys::Ntowfv1;
+use ntlm::keys::{Direction, Ntowfv1};
 use ntlm::message::{AuthenticateMessage, Message, NegotiateMessage};
 use ntlm::text::Utf16String;
 use ntlm::wire::Payload;
@@ -15,8 +15,13 @@ use ntlm_netlogon::client::{
     ChannelConfig, ChannelError, ChannelPolicy, Unchecked,
 };
 use ntlm_netlogon::flags::NegotiateFlags;
+use ntlm_netlogon::keys::{Algorithms, SessionKey};
 use ntlm_netlogon::logon::{Failure, Judged, LogonMethod, PassOnError, PassedOn, Refusal};
-use ntlm_netlogon::pdu::SyntaxId;
+use ntlm_netlogon::pdu::{
+    Assembly, AssemblyError, AuthLevel, AuthType, AuthVerifier, Body, Pdu, PfcFlags, Response,
+    SyntaxId, split,
+};
+use ntlm_netlogon::protect::{Coverage, NetlogonProtection};
 use serde_json::Value;
 
 fn config() -> ChannelConfig {
@@ -134,6 +139,71 @@ fn an_answer_that_does_not_hold_ends_the_association() {
     let none: [[u8; 8]; 0] = [];
     let error = association(&unchecked()).call(21, &[], none).unwrap_err();
     assert_eq!(error, AssociationError::NoConfounder);
+}
+
+/// A long stub goes out in fragments, each protected by itself; a long answer is put together, and
+/// one whose fragments come in another order is refused.
+#[test]
+fn long_stubs_go_in_fragments() {
+    let key = || SessionKey::new(array(&vector("capture-nl-session")["expected"]["session_key"]));
+    let server = || {
+        let level = AuthLevel::PKT_PRIVACY;
+        let coverage = Coverage::Whole;
+        NetlogonProtection::new(Algorithms::AesSha2, &key(), level, 1, coverage).unwrap()
+    };
+    let stub: Vec<u8> = (0..20_001_u32).map(|index| index.to_le_bytes()[0]).collect();
+    let exchange = |order: [usize; 3]| -> Result<Vec<u8>, AssociationError> {
+        let mut server = server();
+        let confounders = (0..).map(|number| [number; 8]);
+        let (sent, calling) = association(&unchecked()).call(39, &stub, confounders).unwrap();
+        let mut assembly = Assembly::new(2, 30_000);
+        let (mut rest, mut fragments) = (sent.as_slice(), 0);
+        while let Some((fragment, behind)) = split(rest).unwrap() {
+            assert!(fragment.len() <= 5840);
+            let mut fragment = fragment.to_vec();
+            server.open(Direction::ClientToServer, &mut fragment).unwrap();
+            let pdu = Pdu::decode(&fragment).unwrap();
+            let Body::Request(request) = pdu.body else { panic!("no request") };
+            assembly.add(pdu.call_id, pdu.pfc_flags, request.stub).unwrap();
+            (rest, fragments) = (behind, fragments + 1);
+        }
+        assert_eq!(fragments, 4);
+        assert_eq!(assembly.finish().unwrap(), stub);
+        let mut calling = calling;
+        for part in order {
+            let mut pfc_flags = PfcFlags::empty();
+            pfc_flags.set(PfcFlags::FIRST_FRAG, part == 0);
+            pfc_flags.set(PfcFlags::LAST_FRAG, part == 2);
+            let (stub, token) = ([u8::try_from(part).unwrap(); 16], [0; 56]);
+            let response = Response { alloc_hint: 0, context_id: 0, cancel_count: 0, stub: &stub };
+            let verifier = AuthVerifier {
+                auth_pad: &[],
+                auth_type: AuthType::NETLOGON,
+                auth_level: AuthLevel::PKT_PRIVACY,
+                auth_context_id: 1,
+                auth_value: &token,
+            };
+            let pdu = Pdu {
+                rpc_vers_minor: 0,
+                pfc_flags,
+                call_id: 2,
+                body: Body::Response(response),
+                verifier: Some(verifier),
+            };
+            let mut fragment = pdu.encode().unwrap();
+            server.protect(Direction::ServerToClient, &mut fragment, [3; 8]).unwrap();
+            match calling.receive(&mut fragment)? {
+                Answer::More(next) => calling = next,
+                Answer::Whole(stub, _) => return Ok(stub),
+            }
+        }
+        panic!("no end")
+    };
+    let whole = exchange([0, 1, 2]).unwrap();
+    assert_eq!(whole, [[0; 16], [1; 16], [2; 16]].as_flattened());
+    let out_of_order = AssociationError::Assembly(AssemblyError::OutOfOrder);
+    assert_eq!(exchange([1, 0, 2]).unwrap_err(), out_of_order);
+    assert_eq!(exchange([0, 0, 2]).unwrap_err(), out_of_order);
 }
 
 fn vector_pdu(id: &str) -> Vec<u8> {

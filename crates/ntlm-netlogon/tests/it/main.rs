@@ -9,6 +9,7 @@
 mod calls;
 mod client;
 mod common;
+mod hostile;
 mod pdus;
 mod protected;
 mod vectors;

@@ -1,6 +1,6 @@
 //! Every capture walked as an observer does: every verifier holds, every sealed stub opens.
 
-use crate::common::{Association, Recording, array, number, recordings, use_up_one_number};
+use crate::common::{Association, Recording, array, hex, number, recordings, use_up_one_number};
 use ntlm::flags::NegotiateFlags as NtlmFlags;
 use ntlm::keys::{
     AccountSecret, Direction, ExportedSessionKey, KeySource, Password, SealingKeyRule,
@@ -8,8 +8,9 @@ use ntlm::keys::{
 };
 use ntlm::text::CodePage;
 use ntlm::{DirectionalKeys, Exchange, Role, Session};
+use ntlm_netlogon::calls::{SamLogonRequest, SamLogonResponse};
 use ntlm_netlogon::flags::NegotiateFlags;
-use ntlm_netlogon::keys::{Algorithms, SessionKey};
+use ntlm_netlogon::keys::{Algorithms, ChannelKeys, SessionKey};
 use ntlm_netlogon::pdu::{AuthLevel, AuthType, Body, Pdu, PfcFlags};
 use ntlm_netlogon::protect::{
     Coverage, NetlogonProtection, NtlmProtection, ProtectError, SecurityContext,
@@ -143,7 +144,7 @@ fn netlogon_key(recording: &Recording, before: usize) -> (Algorithms, SessionKey
     let (client, server) = challenges.unwrap();
     let key = algorithms.session_key(&ntowf_v1(&Password::from(password)), client, server);
     if let Some(stated) = recording.sidecar["client"]["netlogon_session_key"].as_str() {
-        assert_eq!(crate::common::hex(key.expose()), stated, "{}", recording.name);
+        assert_eq!(hex(key.expose()), stated, "{}", recording.name);
     }
     (algorithms, key)
 }
@@ -292,4 +293,49 @@ fn every_verifier_holds_and_every_sealed_stub_opens() {
     let protected = (all.packet, all.integrity, all.privacy, all.netlogon);
     assert_eq!(protected, (32, 96, 138, 72));
     assert_eq!(all.wrong_refused, 53, "one for each association that protects");
+}
+
+/// Inside of what was unsealed: every logon that a sidecar states, with its verdict and key.
+#[test]
+fn the_logons_passed_through_are_those_of_the_sidecars() {
+    let mut logons = 0;
+    for recording in recordings() {
+        let Some(calls) = recording.sidecar["client"]["calls"].as_array() else { continue };
+        let mut stated = calls.iter();
+        for association in recording.associations() {
+            if first_protected(association).is_none() {
+                continue;
+            }
+            let mut observer = again(&recording, association);
+            let (algorithms, session_key) = netlogon_key(&recording, association[0].at);
+            let keys = ChannelKeys { algorithms, session_key };
+            let mut call = None;
+            for fragment in &association[2..] {
+                let mut bytes = fragment.bytes.clone();
+                observer.open(fragment.from_client, &mut bytes).unwrap();
+                match Pdu::decode(&bytes).unwrap().body {
+                    Body::Request(request) => {
+                        let logon = SamLogonRequest::decode(request.opnum, request.stub).unwrap();
+                        let stated = stated.next().unwrap();
+                        let info = &logon.network_info;
+                        assert_eq!(hex(&info.lm_challenge), stated["challenge_sent"]);
+                        assert_eq!(hex(&info.nt_challenge_response), stated["nt_response"]);
+                        assert_eq!(info.user_name.to_string(), stated["account"]);
+                        call = Some((request.opnum, stated));
+                    }
+                    Body::Response(response) => {
+                        let (opnum, stated) = call.take().unwrap();
+                        let answer = SamLogonResponse::decode(opnum, response.stub, &keys).unwrap();
+                        assert_eq!(answer.status.to_string(), stated["status"]);
+                        let key = answer.validation.map(|it| hex(it.user_session_key.expose()));
+                        assert_eq!(key.as_deref(), stated["user_session_key"].as_str());
+                        logons += 1;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert_eq!(stated.next(), None, "{}", recording.name);
+    }
+    assert_eq!(logons, 25);
 }

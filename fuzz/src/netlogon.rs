@@ -1,0 +1,209 @@
+//! What holds of any input to `ntlm-netlogon`: one function for each target.
+//!
+//! `crates/ntlm-netlogon/tests/it/hostile.rs` runs the same functions over captured fragments and
+//! recorded stubs, cut off and changed, and over `testdata/regress/`.
+
+use ntlm::keys::{Direction, Ntowfv1};
+use ntlm::text::Utf16String;
+use ntlm_netlogon::calls::{
+    Authenticate3Request, Authenticate3Response, CapabilitiesRequest, CapabilitiesResponse,
+    ChallengeRequest, ChallengeResponse, MapResponse, SamLogonMethod, SamLogonRequest,
+    SamLogonResponse, SecureChannelType,
+};
+use ntlm_netlogon::client::{
+    AssociationError, Binding, Challenging, ChannelConfig, ChannelPolicy, Security,
+};
+use ntlm_netlogon::flags::NegotiateFlags;
+use ntlm_netlogon::keys::{Algorithms, ChannelKeys, SessionKey};
+use ntlm_netlogon::pdu::{
+    self, AuthLevel, AuthType, AuthVerifier, BindAck, Body, ContextResult, Pdu, PfcFlags, Request,
+    SyntaxId,
+};
+use ntlm_netlogon::protect::{Coverage, NetlogonProtection};
+
+/// A target's name and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The targets of this file.
+pub const TARGETS: [Target; 4] = [
+    ("rpc_pdu", rpc_pdu),
+    ("netlogon_calls", netlogon_calls),
+    ("netlogon_protect", netlogon_protect),
+    ("netlogon_client", netlogon_client),
+];
+
+/// A stream of fragments: what decodes encodes to what decodes to the same.
+pub fn rpc_pdu(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((fragment, behind))) = pdu::split(rest) {
+        assert!(behind.len() < rest.len(), "a fragment has bytes");
+        if let Ok(decoded) = Pdu::decode(fragment)
+            && let Ok(encoded) = decoded.encode()
+        {
+            assert_eq!(Pdu::decode(&encoded).expect("what was written is read"), decoded);
+        }
+        rest = behind;
+    }
+}
+
+/// What decodes encodes to what decodes to the same.
+macro_rules! again {
+    ($stub:expr, $($kind:ty),+) => {$(
+        if let Ok(decoded) = <$kind>::decode($stub)
+            && let Ok(encoded) = decoded.encode()
+        {
+            assert_eq!(<$kind>::decode(&encoded).expect("what was written is read"), decoded);
+        }
+    )+};
+}
+
+/// A stub, as each call has it.
+pub fn netlogon_calls(stub: &[u8]) {
+    again!(stub, ChallengeRequest, Authenticate3Request, CapabilitiesRequest);
+    let _ = ChallengeResponse::decode(stub);
+    let _ = Authenticate3Response::decode(stub);
+    let _ = CapabilitiesResponse::decode(stub);
+    let _ = MapResponse::decode(stub);
+    for opnum in [SamLogonMethod::EX_OPNUM, SamLogonMethod::WITH_FLAGS_OPNUM] {
+        if let Ok(decoded) = SamLogonRequest::decode(opnum, stub)
+            && let Ok(encoded) = decoded.encode()
+        {
+            let again = SamLogonRequest::decode(opnum, &encoded);
+            assert_eq!(again.expect("what was written is read"), decoded);
+        }
+        for algorithms in [Algorithms::AesSha2, Algorithms::InsecureRc4Md5] {
+            let keys = ChannelKeys { algorithms, session_key: SessionKey::new([7; 16]) };
+            let _ = SamLogonResponse::decode(opnum, stub, &keys);
+        }
+    }
+}
+
+fn protections() -> impl Iterator<Item = (usize, [NetlogonProtection; 2])> {
+    let levels = [AuthLevel::PKT_INTEGRITY, AuthLevel::PKT_PRIVACY];
+    levels.into_iter().flat_map(|level| {
+        [Algorithms::AesSha2, Algorithms::InsecureRc4Md5].map(|algorithms| {
+            let end = || {
+                let key = SessionKey::new([7; 16]);
+                NetlogonProtection::new(algorithms, &key, level, 1, Coverage::Whole)
+                    .expect("a level that protects")
+            };
+            (usize::from(level.0), [end(), end()])
+        })
+    })
+}
+
+/// Any bytes are refused; any stub that is protected is opened, and refused once changed.
+pub fn netlogon_protect(data: &[u8]) {
+    for (level, [mut client, mut server]) in protections() {
+        assert!(client.open(Direction::ServerToClient, &mut data.to_vec()).is_err());
+        let (Some(stub), Ok(auth_level)) = (data.get(..data.len().min(5000)), u8::try_from(level))
+        else {
+            continue;
+        };
+        let (padding, token) = ([0; 16], vec![0; server.auth_length()]);
+        let pad = stub.len().next_multiple_of(16).saturating_sub(stub.len());
+        let request = Request { alloc_hint: 0, context_id: 0, opnum: 0, object: None, stub };
+        let pdu = Pdu {
+            rpc_vers_minor: 0,
+            pfc_flags: PfcFlags::WHOLE,
+            call_id: 1,
+            body: Body::Request(request),
+            verifier: Some(AuthVerifier {
+                auth_pad: padding.get(..pad).unwrap_or_default(),
+                auth_type: AuthType::NETLOGON,
+                auth_level: AuthLevel(auth_level),
+                auth_context_id: 1,
+                auth_value: &token,
+            }),
+        };
+        let mut fragment = pdu.encode().expect("5000 bytes fit");
+        let plain = fragment.clone();
+        let direction = Direction::ClientToServer;
+        server.protect(direction, &mut fragment, [9; 8]).expect("there is a place for it");
+        let (_, [mut client, mut other]) = protections()
+            .find(|(other, [end, _])| *other == level && end.auth_length() == server.auth_length())
+            .expect("the same once more");
+        let mut changed = fragment.clone();
+        let place = usize::from(data.first().copied().unwrap_or_default()) % (24 + stub.len());
+        // Byte 3 has flags of which one moves the body, and all are signed.
+        if let Some(byte) = changed.get_mut(place) {
+            *byte ^= 0x40;
+        }
+        assert!(other.open(direction, &mut changed).is_err(), "byte {place} was changed");
+        client.open(direction, &mut fragment).expect("what was protected opens");
+        let body = 24..24 + stub.len() + pad;
+        assert_eq!(fragment.get(body.clone()), plain.get(body));
+    }
+}
+
+fn bound() -> (Binding, Vec<u8>) {
+    let security = Security::Netlogon {
+        keys: ChannelKeys {
+            algorithms: Algorithms::AesSha2,
+            session_key: SessionKey::new([7; 16]),
+        },
+        domain: b"EXAMPLE".to_vec(),
+        computer: b"MEMBER1".to_vec(),
+        allow_unsigned_headers: false,
+    };
+    let (_, binding) = Binding::start(SyntaxId::NETLOGON, security).expect("short names");
+    let result = ContextResult {
+        result: ContextResult::ACCEPTANCE,
+        reason: 0,
+        transfer_syntax: SyntaxId::NDR,
+    };
+    let ack = Pdu {
+        rpc_vers_minor: 0,
+        pfc_flags: PfcFlags::WHOLE | PfcFlags::SUPPORT_HEADER_SIGN,
+        call_id: 1,
+        body: Body::BindAck(BindAck {
+            max_xmit_frag: 5840,
+            max_recv_frag: 5840,
+            assoc_group_id: 1,
+            sec_addr: b"135\0",
+            results: vec![result],
+        }),
+        verifier: Some(AuthVerifier {
+            auth_pad: &[],
+            auth_type: AuthType::NETLOGON,
+            auth_level: AuthLevel::PKT_PRIVACY,
+            auth_context_id: 1,
+            auth_value: &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        }),
+    };
+    (binding, ack.encode().expect("short"))
+}
+
+/// What a server may answer at any step. Without the key nobody answers a protected call, and
+/// nobody proves that he is the server.
+pub fn netlogon_client(data: &[u8]) {
+    let (binding, ack) = bound();
+    let _ = binding.receive(data);
+    let (binding, _) = bound();
+    let association = binding.receive(&ack).expect("an answer as it should be");
+    let (_, calling) = association.call(21, b"stub", [[9; 8]]).expect("it fits");
+    match calling.receive(&mut data.to_vec()) {
+        Ok(_) => panic!("an answer without the key"),
+        Err(AssociationError::HeadersUnsigned | AssociationError::BindRefused(_)) => {
+            panic!("not the answer to a call")
+        }
+        Err(_) => (),
+    }
+    let config = ChannelConfig {
+        server_name: Utf16String::from("DC1"),
+        domain_name: b"EXAMPLE".to_vec(),
+        computer_name: b"MEMBER1".to_vec(),
+        account_name: Utf16String::from("MEMBER1$"),
+        secure_channel_type: SecureChannelType::WORKSTATION,
+        negotiate_flags: NegotiateFlags::OFFERED,
+        policy: ChannelPolicy::default(),
+    };
+    let challenge = [1, 2, 3, 4, 5, 6, 7, 8];
+    let start = || Challenging::start(config.clone(), Ntowfv1::new([5; 16]), challenge);
+    let (_, challenging) = start().expect("a challenge that will do");
+    let _ = challenging.receive(data);
+    let (_, challenging) = start().expect("a challenge that will do");
+    let answer = [8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0];
+    let (_, authenticating) = challenging.receive(&answer).expect("a challenge that will do");
+    assert!(authenticating.receive(data).is_err(), "a server without the key");
+}
