@@ -6,11 +6,13 @@
 use ntlm::keys::{AccountSecret, Ntowfv1};
 use ntlm::wire::Span;
 use ntlm::{AccountName, Credential, FileTime, Fresh};
+use ntlm::{Server as NtlmServer, ServerConfig as NtlmServerConfig, ServerNames};
 use ntlm_smb::client::{
     ClientConfig, Connection, NegotiateRandom, NegotiateStep, Negotiating, Purpose, Received,
     SessionSetup, SetupStep, Smb1Connection, Smb1SessionSetup, Smb1SetupStep,
 };
 use ntlm_smb::keys::{CipherKey, MacKey, SigningKey};
+use ntlm_smb::server::{self, ServerConfig, Sessions, Step};
 use ntlm_smb::smb2::{
     BareMessage, CloseRequest, CloseResponse, Command, Compound, CompressionHeader, CreateRequest,
     CreateResponse, ErrorResponse, Header, IoctlRequest, IoctlResponse, NegotiateContexts,
@@ -20,17 +22,23 @@ use ntlm_smb::smb2::{
     ValidateNegotiateInfoResponse, WriteRequest, WriteResponse,
 };
 use ntlm_smb::{
-    Cipher, DecryptError, Dialect, DialectRange, Frame, Identity, InnerDefect, Nonces,
+    Cipher, DecryptError, Dialect, DialectRange, Frame, Identity, InnerDefect, Nonces, NtStatus,
     PacketCipher, Part, Protocol, ProtocolId, SessionPhase, SignError, SignatureRule, Signer,
     SigningAlgorithm, Transport, smb1,
 };
+use std::sync::Arc;
 
 /// A target's name and what it checks.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this file.
-pub const TARGETS: [Target; 4] =
-    [("smb1", smb1), ("smb2", smb2), ("transform", transform), ("smb_client", smb_client)];
+pub const TARGETS: [Target; 5] = [
+    ("smb1", smb1),
+    ("smb2", smb2),
+    ("transform", transform),
+    ("smb_client", smb_client),
+    ("smb_server", smb_server),
+];
 
 /// What decodes encodes to what decodes to the same, unless it is too long to be encoded.
 macro_rules! again {
@@ -395,14 +403,8 @@ fn frames(data: &[u8]) {
 /// then come the server's messages, each behind two bytes of length. Nobody who lacks the secret gets
 /// a session of SMB 2 or 3 for an account out of it.
 pub fn smb_client(data: &[u8]) {
-    let Some((&setup, mut rest)) = data.split_first() else { return };
-    let mut messages = Vec::new();
-    while let Some((&[low, high], behind)) = rest.split_first_chunk() {
-        let length = usize::from(u16::from_le_bytes([low, high])).min(behind.len());
-        let (message, behind) = behind.split_at(length);
-        messages.push(message.to_vec());
-        rest = behind;
-    }
+    let Some((&setup, rest)) = data.split_first() else { return };
+    let messages = behind_lengths(rest);
     let mut messages = messages.into_iter();
     let random = NegotiateRandom { client_guid: [1; 16], salt: [2; 32] };
     let (_, mut negotiating) =
@@ -415,6 +417,81 @@ pub fn smb_client(data: &[u8]) {
             Ok(NegotiateStep::Smb2(connection)) => return smb2_session(*connection, messages),
             Err(error) => return assert!(!error.to_string().is_empty()),
         }
+    }
+}
+
+/// Messages, each behind two bytes of length.
+fn behind_lengths(mut rest: &[u8]) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    while let Some((&[low, high], behind)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(behind.len());
+        let (message, behind) = behind.split_at(length);
+        messages.push(message.to_vec());
+        rest = behind;
+    }
+    messages
+}
+
+/// A server before a client that may be anybody: the first byte says what the server is set up with,
+/// then come the client's messages, each behind two bytes of length. Nobody who lacks the secret is
+/// logged on as an account.
+pub fn smb_server(data: &[u8]) {
+    let Some((&setup, rest)) = data.split_first() else { return };
+    let ntlm = NtlmServer::new(NtlmServerConfig::new(ServerNames::new("SERVER", "DOMAIN")));
+    let newest = Protocol::Smb2(Dialect::Smb311);
+    let oldest = if setup & 1 != 0 { Protocol::Smb1 } else { Protocol::Smb2(Dialect::Smb202) };
+    let config = ServerConfig {
+        dialects: DialectRange { oldest, newest },
+        require_signing: setup & 2 != 0,
+        require_encryption: setup & 4 != 0,
+        insecure_bare_session_setup: setup & 8 != 0,
+        keep_keys: true,
+        ..ServerConfig::new(ntlm.expect("the names are short"))
+    };
+    let mut sessions = Sessions::new(1);
+    let mut connection = server::Connection::new(Arc::new(config), [2; 32]);
+    for message in behind_lengths(rest) {
+        match connection.receive(&mut sessions, message, fresh()) {
+            Ok(step) => {
+                if !served(&mut connection, &mut sessions, step) {
+                    break;
+                }
+            }
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                break;
+            }
+        }
+    }
+    connection.close(&mut sessions);
+}
+
+/// Takes a step to its end; false if the connection must end.
+fn served(connection: &mut server::Connection, sessions: &mut Sessions, step: Step) -> bool {
+    match step {
+        Step::Judge(logon, judging) => {
+            let secret = AccountSecret::from_hashes(Ntowfv1::new([0x33; 16]), None);
+            let judged = logon.verify(Some(&secret)).map_err(|_| NtStatus::LOGON_FAILURE);
+            let settled = connection.settle(sessions, *judging, judged);
+            settled.is_ok_and(|step| served(connection, sessions, step))
+        }
+        Step::LoggedOn(_, logged_on) => {
+            let identity = logged_on.logon.identity;
+            assert_ne!(identity, Identity::Account, "nobody proved to have the key");
+            true
+        }
+        Step::Requests(mut requests) => {
+            while let Ok(Some(request)) = connection.next(sessions, &mut requests) {
+                let refusal = request.refuse(NtStatus::NOT_SUPPORTED).expect("it is short");
+                requests.answer(&request, refusal);
+            }
+            connection.reply(requests).is_ok()
+        }
+        Step::Smb1Request(request) => {
+            let refusal = request.refuse(NtStatus::NOT_SUPPORTED).expect("it is short");
+            connection.reply_smb1(&request, refusal).is_ok()
+        }
+        Step::Reply(_) | Step::Refused(..) | Step::Nothing => true,
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) fn seeds_of(target: &str) -> BTreeSet<Vec<u8>> {
         }
         "smb1" => smb_messages(&[b"\xffSMB"]),
         "smb2" => smb_messages(&[b"\xfeSMB"]),
-        "smb_client" => smb_conversations(),
+        "smb_client" => smb_conversations(true),
+        "smb_server" => smb_conversations(false),
         "transform" => smb_messages(&[b"\xfdSMB", b"\xfeSMB"]),
         "carrier_smb1" => said_in(&["nt1"]),
         "carrier_smb2" => said_in(&["smb2", "smb3"]),
@@ -118,9 +119,9 @@ fn smb_messages(protocols: &[&[u8]]) -> BTreeSet<Vec<u8>> {
     found.into_values().chain(stated).collect()
 }
 
-/// What the servers of the captures say, in order, each message behind its length: once for each way
-/// to set up a client that may go with it.
-fn smb_conversations() -> BTreeSet<Vec<u8>> {
+/// What the servers of the captures say, or the clients, in order, each message behind its length: once
+/// for each way to set up the other end that may go with it.
+fn smb_conversations(of_servers: bool) -> BTreeSet<Vec<u8>> {
     let mut found = BTreeSet::new();
     for capture in all_captures() {
         let mut said = Vec::new();
@@ -134,7 +135,8 @@ fn smb_conversations() -> BTreeSet<Vec<u8>> {
                     b"\xffSMB" => message.get(9)? & 0x80 != 0,
                     magic => magic == b"\xfdSMB",
                 };
-                is_response.then_some(message)
+                let is_encrypted = message.starts_with(b"\xfdSMB");
+                (is_response == of_servers || is_encrypted).then_some(message)
             };
             if let Some(message) = message()
                 && let Ok(length) = u16::try_from(message.len())
@@ -263,6 +265,7 @@ mod tests {
             "smb1",
             "smb2",
             "smb_client",
+            "smb_server",
             "transform",
         ] {
             assert!(!seeds_of(target).is_empty(), "{target}");
