@@ -82,6 +82,18 @@ def policies():
         yield f"guest {dialect}", guest, "data", stranger, 0, \
             {"identity": "guest", "relaxed": ["unknown account as guest"]}
         yield f"guest {dialect} not allowed", [], "data", stranger, 1, {"result": "refused"}
+    for dialect, name in [(SMB1, "NT1"), ("3.1.1", "SMB3_11")]:
+        base = ["-m", name, "--option=client min protocol=NT1"]
+        for kind, user, password in [("not ASCII", "carla", "Grüße-Ωμέγα-雪"),
+                                     ("emoji", "dmitri", "ключ-🔑-Passwort")]:
+            yield f"password {kind} {dialect}", [], "data", ["-U", f"{user}%{password}", *base], 0, \
+                {"result": "accepted", "version": "NTLMv2"}
+            yield f"password {kind} {dialect}, another", [], "data", ["-U", f"{user}%{password}x", *base], \
+                1, {"result": "refused", "status": "STATUS_LOGON_FAILURE"}
+        old = ["-U", "bob%Hunter2!", "--option=client ntlmv2 auth=no", *base]
+        yield f"NTLMv1 with ESS {dialect}", ["insecure-ntlmv1"], "data", old, 0, \
+            {"result": "accepted", "version": "NTLMv1-ESS", "relaxed": ["NTLMv1 response"]}
+        yield f"NTLMv1 with ESS {dialect} not allowed", [], "data", old, 1, {"result": "refused"}
     for dialect, code, expected in [
             ("2.1", 1, {"result": "refused", "status": "STATUS_ACCESS_DENIED"}),
             ("3.0", 0, {"encrypted": True}), ("3.1.1", 0, {"encrypted": True})]:

@@ -221,6 +221,8 @@ async fn every_dialect_is_served_signed_and_encrypted() {
     let server = Running::start(limits()).await;
     for dialect in Dialect::ALL {
         be_served(server.address, only(dialect)).await;
+        let transport = ntlm_smb::Transport::NetBios;
+        be_served(server.address, Options { transport, ..only(dialect) }).await;
         if dialect >= Dialect::Smb300 {
             let Options { client, .. } = only(dialect);
             let client = ClientConfig { require_encryption: true, ..client };

@@ -1,7 +1,7 @@
 //! One client's connection: receives, lets the judge think, answers.
 
 use super::State;
-use super::frames::Frames;
+use super::frames::{Frames, Incoming};
 use super::judge::{DenialCause, Denied, Judged};
 use super::record::{Claimed, CloseReason, Event, LogonRecord, RefusedLogon};
 use super::share::Related;
@@ -12,7 +12,7 @@ use ntlm_smb::{NtStatus, Transport, message_prefix};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -119,17 +119,18 @@ impl Served {
                 message = frames.next() => {
                     heard = Instant::now();
                     match message? {
-                        Some(message) => self.receive(message)?,
-                        None => None,
+                        Incoming::Message(message) => self.receive(message)?,
+                        Incoming::Begun => None,
+                        Incoming::SessionRequest => {
+                            in_time(limits.message, write.write_all(&ACCEPTED)).await?;
+                            None
+                        }
                     }
                 }
                 () = tokio::time::sleep_until(deadline) => return Err(late),
             };
             if let Some(reply) = step {
-                let sending = timeout(limits.message, send(&mut write, &reply)).await;
-                sending
-                    .map_err(|_| CloseReason::TooSlow)?
-                    .map_err(|error| CloseReason::Io(error.kind()))?;
+                in_time(limits.message, send(&mut write, &reply)).await?;
             }
         }
     }
@@ -249,6 +250,17 @@ impl Served {
             self.since = Instant::now();
         }
     }
+}
+
+/// A positive session response (RFC 1002 4.3.3): under whatever name the client called us.
+const ACCEPTED: [u8; 4] = [0x82, 0, 0, 0];
+
+async fn in_time(
+    limit: Duration,
+    sending: impl Future<Output = io::Result<()>>,
+) -> Result<(), CloseReason> {
+    let sent = timeout(limit, sending).await;
+    sent.map_err(|_| CloseReason::TooSlow)?.map_err(|error| CloseReason::Io(error.kind()))
 }
 
 async fn send(stream: &mut OwnedWriteHalf, message: &[u8]) -> io::Result<()> {

@@ -14,11 +14,24 @@ pub(super) struct Frames {
     message_len: usize,
     /// When the first byte of the frame came.
     begun: Option<Instant>,
+    /// Whether a frame has come.
+    spoken: bool,
+}
+
+/// What has come.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// The first byte of a frame.
+    Begun,
+    /// What clients of the NetBIOS session service say first (RFC 1002 4.3.2).
+    SessionRequest,
+    /// A message, whole.
+    Message(Vec<u8>),
 }
 
 impl Frames {
     pub(super) const fn new(stream: OwnedReadHalf, message_len: usize) -> Self {
-        Self { stream, buffer: Vec::new(), message_len, begun: None }
+        Self { stream, buffer: Vec::new(), message_len, begun: None, spoken: false }
     }
 
     /// When the first byte of the frame under way came.
@@ -26,9 +39,9 @@ impl Frames {
         self.begun
     }
 
-    /// The next message, or `None` once it has begun, so that its time can be counted; what keeps a
+    /// The next message, or that it has begun, so that its time can be counted; what keeps a
     /// connection alive is none. May be dropped at any time.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, CloseReason> {
+    pub(super) async fn next(&mut self) -> Result<Incoming, CloseReason> {
         loop {
             let wanted = match self.buffer.first_chunk() {
                 None => Frame::PREFIX,
@@ -42,12 +55,16 @@ impl Frames {
                     if self.buffer.len() == wanted {
                         let frame = std::mem::take(&mut self.buffer);
                         self.begun = None;
+                        let is_first = !std::mem::replace(&mut self.spoken, true);
                         match frame_type {
                             FrameType::SessionMessage => {
                                 let message = frame.get(Frame::PREFIX..).unwrap_or_default();
-                                return Ok(Some(message.to_vec()));
+                                return Ok(Incoming::Message(message.to_vec()));
                             }
                             FrameType::SessionKeepAlive => continue,
+                            FrameType::SessionRequest if is_first => {
+                                return Ok(Incoming::SessionRequest);
+                            }
                             _ => return Err(CloseReason::NotSmb),
                         }
                     }
@@ -62,7 +79,7 @@ impl Frames {
                 Ok(0) => return Err(CloseReason::Client),
                 Ok(_) if self.begun.is_none() => {
                     self.begun = Some(Instant::now());
-                    return Ok(None);
+                    return Ok(Incoming::Begun);
                 }
                 Ok(_) => {}
                 Err(error) => return Err(CloseReason::Io(error.kind())),
