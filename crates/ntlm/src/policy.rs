@@ -326,6 +326,9 @@ pub enum Relaxation {
     LmKeys,
     /// The client did not send back the AV_PAIRs of the CHALLENGE.
     TargetInfoNotEchoed,
+    /// Responses came without NTLM messages, as in SMB1 without extended security: no MIC, no key
+    /// exchange, no flags, no target name.
+    BareResponses,
 }
 
 impl Relaxation {
@@ -360,6 +363,7 @@ impl Relaxation {
             Self::NoExtendedSessionSecurity => "no extended session security",
             Self::LmKeys => "session key from the LM hash",
             Self::TargetInfoNotEchoed => "TargetInfo not sent back",
+            Self::BareResponses => "responses without NTLM messages",
         }
     }
 }

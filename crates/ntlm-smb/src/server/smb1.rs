@@ -22,6 +22,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ntlm::keys::{ExportedSessionKey, NtlmVersion, Responses, SessionBaseKey};
+use ntlm::policy::Relaxation;
 use ntlm::text::Utf16String;
 use ntlm::{Fresh, LogonOutcome};
 use ntlm_spnego::{AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic};
@@ -314,7 +315,7 @@ impl Smb1 {
             Ok(outcome) => outcome,
             Err(status) => return self.refuse(turn, (status, RefusalReason::Judged)),
         };
-        let logon = Logon::new(&outcome, self.config.keep_keys);
+        let mut logon = Logon::new(&outcome, self.config.keep_keys);
         match waits {
             Smb1Waits::Extended(waiting) => match waiting.settle(outcome) {
                 Ok(step) => self.go_on(turn, Some((session_id, logon)), step),
@@ -323,6 +324,7 @@ impl Smb1 {
                 }
             },
             Smb1Waits::Bare { lm_response, nt_response } => {
+                logon.relaxed.push(Relaxation::BareResponses);
                 let key = match &outcome {
                     LogonOutcome::Account(account) => {
                         let key = account.keys().session_base_key();
