@@ -13,3 +13,5 @@ mod keys_and_decode;
 mod logon;
 mod schema;
 mod serve;
+#[path = "../../../ntlm-net/tests/it/smbd.rs"]
+mod smbd;

@@ -11,3 +11,4 @@ mod explained;
 mod hostile;
 mod samba;
 mod server;
+mod smbd;
