@@ -4,11 +4,12 @@
 //! The carrier hands over packets, `Connection` follows the sessions on one connection, and
 //! `Sessions` knows those that another connection may join. A session begins with a `Logon` and
 //! ends as an [`SmbExplained`]. From the bottom up: `tally` counts, `keyed` is a session's keys ready
-//! for use, `smb1` and `smb2` read the packets of their versions.
+//! for use, `session` one session of SMB 2 or 3; `smb1` and `smb2` read the packets of their versions.
 
 mod connection;
 mod keyed;
 mod logon;
+mod session;
 mod smb1;
 mod smb2;
 mod tally;

@@ -1,6 +1,6 @@
 //! Sessions of SMB 1 on one connection (MS-CIFS 3.2.5, MS-SMB 3.2.5), as an observer sees them.
 
-use super::tally::{Checked, Tally, Unchecked};
+use super::tally::{Checked, Place, Tally, Unchecked};
 use super::{Ended, Logon, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
 use crate::ladder::Ladder;
@@ -322,14 +322,6 @@ fn does_not_hold(header: &Header, number: u32) -> String {
     format!(
         "the signature of {name} does not hold with the MAC key and sequence number {number}{none}"
     )
-}
-
-/// Where a message was seen.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    frame: u64,
-    /// Whether all of its packet is there.
-    whole: bool,
 }
 
 /// Whether the response that may activate signing does.

@@ -1,23 +1,16 @@
 //! Sessions of SMB 2 and 3 on one connection (MS-SMB2 3.2.5, 3.3.5), as an observer sees them.
 
-use super::keyed::Keyed;
-use super::tally::{Checked, Tally, Unchecked};
+use super::session::{Chain, Negotiated, Session, about, session_id_text};
+use super::tally::{Checked, Place, Unchecked};
 use super::{Ended, Logon, Purpose, Sessions, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
-use crate::ladder::Ladder;
 use ntlm::keys::Direction;
-use ntlm_smb::keys::{Establishment, PreauthIntegrityHash, SessionKeySource, SmbDerivation};
-use ntlm_smb::keys::{KeyName, SmbKeySchedule};
 use ntlm_smb::smb2::{
     Capabilities, Command, Compound, Header, HeaderFlags, NegotiateRequest, NegotiateResponse,
     SessionFlags, SessionSetupFlags, SessionSetupRequest, SessionSetupResponse, TransformHeader,
 };
-use ntlm_smb::{
-    Cipher, Dialect, Identity, NtStatus, ProtocolId, SessionPhase, SignatureRule, Signed, Signer,
-    SigningAlgorithm,
-};
+use ntlm_smb::{Identity, NtStatus, ProtocolId, SessionPhase, SignatureRule, Signed};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The SMB 2 or 3 of one connection.
 #[derive(Debug, Default)]
@@ -42,58 +35,10 @@ pub(super) struct Smb2 {
     ended: Vec<Ended>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Negotiated {
-    dialect: Dialect,
-    signing_algorithm: SigningAlgorithm,
-    cipher: Option<Cipher>,
-    server_guid: [u8; 16],
-}
-
-/// The hash of the messages before authentication, and the frames that they came in.
-#[derive(Clone, Debug, Default)]
-struct Chain {
-    hash: PreauthIntegrityHash,
-    frames: Vec<u64>,
-}
-
 #[derive(Clone, Debug)]
 struct Setup {
     hash: Option<Chain>,
     is_binding: bool,
-}
-
-impl Chain {
-    fn after(mut self, message: &[u8], frame: u64) -> Self {
-        self.hash = self.hash.after(message);
-        if self.frames.len() < MOST_FRAMES {
-            self.frames.push(frame);
-        }
-        self
-    }
-}
-
-/// One session on this connection.
-#[derive(Debug)]
-struct Session {
-    /// Which one it is on this connection, counted.
-    number: u64,
-    /// The exchange that began it. `None` as long as that is not known.
-    ticket: Option<u64>,
-    phase: SessionPhase,
-    purpose: Purpose,
-    identity: Identity,
-    /// The keys that this connection got.
-    keyed: Option<Arc<Keyed>>,
-    /// The keys of the session that this connection joins.
-    joined: Option<Arc<Keyed>>,
-    /// What some peers sign anonymous sessions with: keys that anyone can compute.
-    anyones: Option<Box<Signer>>,
-    /// The hash of its setup, kept until the exchange is known.
-    hash: Option<Chain>,
-    /// Why there are no keys.
-    unknown: &'static str,
-    tally: Tally,
 }
 
 /// More than this at once, and the oldest is followed no further.
@@ -102,15 +47,8 @@ const MOST_SESSIONS: usize = 256;
 const MOST_UNCLAIMED: usize = 8;
 /// In no more sessions than this, the key of a signature that does not hold is looked for.
 const MOST_OTHERS: usize = 16;
-/// More frames of messages before authentication than this are not listed.
-const MOST_FRAMES: usize = 16;
 /// More than this at once, and the oldest is forgotten.
 const MOST_SETUPS: usize = 256;
-
-const NO_NEGOTIATE: &str = "NEGOTIATE was not seen, so the dialect is not known";
-const NO_HASH: &str = "a message before authentication is missing, and the keys depend on all";
-const TOO_MANY: &str = "there are too many sessions at once";
-const NOT_JOINED: &str = "the session that this connection joins was not seen to begin";
 
 impl Smb2 {
     pub(super) fn has_keys(&self) -> bool {
@@ -421,20 +359,7 @@ impl Smb2 {
         self.make_room(MOST_UNCLAIMED, |session| session.ticket.is_none());
         self.count += 1;
         let number = self.count;
-        let session = || Session {
-            number,
-            ticket: None,
-            phase: SessionPhase::BeingMade,
-            purpose: Purpose::Session,
-            identity: Identity::Account,
-            keyed: None,
-            joined: None,
-            anyones: None,
-            hash: None,
-            unknown: "no logon was seen",
-            tally: Tally::default(),
-        };
-        self.sessions.entry(session_id).or_insert_with(|| Box::new(session()))
+        self.sessions.entry(session_id).or_insert_with(|| Box::new(Session::new(number)))
     }
 
     /// Follows the oldest session of a kind no further if there are as many as there may be.
@@ -535,140 +460,6 @@ impl Smb2 {
     }
 }
 
-/// Where a message was seen.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    frame: u64,
-    /// Whether all of its packet is there.
-    whole: bool,
-}
-
-impl Session {
-    fn has_keys(&self) -> bool {
-        let keys = [&self.keyed, &self.joined];
-        keys.into_iter().flatten().any(|keyed| keyed.has_keys()) || self.anyones.is_some()
-    }
-
-    /// The exchange that this session comes from is known now.
-    fn take(
-        &mut self,
-        logon: Logon,
-        negotiated: Option<Negotiated>,
-        session_id: u64,
-        sessions: &mut Sessions,
-    ) {
-        self.ticket = Some(logon.ticket);
-        self.unknown = logon.unknown;
-        if logon.is_anonymous && self.identity == Identity::Account {
-            self.identity = Identity::Anonymous;
-        }
-        let Some(negotiated) = negotiated else {
-            self.unknown = NO_NEGOTIATE;
-            return;
-        };
-        if self.purpose == Purpose::Session {
-            sessions.forget(negotiated.server_guid, session_id);
-        }
-        let source = match self.identity {
-            Identity::Guest => Some(SessionKeySource::Guest),
-            Identity::Anonymous => {
-                let keyed = logon.source().map(|source| self.derive(negotiated, source, None));
-                self.anyones = keyed.and_then(|keyed| keyed.signer).map(Box::new);
-                Some(SessionKeySource::Anonymous)
-            }
-            Identity::Account => logon.source(),
-        };
-        let Some(source) = source else { return };
-        if self.purpose == Purpose::Binding && self.joined.is_none() {
-            self.unknown = NOT_JOINED;
-        }
-        let Some(alive) = sessions.token() else {
-            self.unknown = TOO_MANY;
-            return;
-        };
-        let keyed = Arc::new(self.derive(negotiated, source, Some(alive)));
-        if self.purpose == Purpose::Session {
-            sessions.insert(negotiated.server_guid, session_id, &keyed);
-        }
-        if negotiated.dialect == Dialect::Smb311 && self.hash.is_none() {
-            self.unknown = NO_HASH;
-        }
-        self.keyed = Some(keyed);
-    }
-
-    fn derive(
-        &self,
-        negotiated: Negotiated,
-        source: SessionKeySource,
-        alive: Option<Arc<()>>,
-    ) -> Keyed {
-        let schedule = SmbKeySchedule::derive(SmbDerivation {
-            dialect: negotiated.dialect,
-            signing_algorithm: negotiated.signing_algorithm,
-            cipher: negotiated.cipher,
-            source,
-            preauth_integrity_hash: self.hash.as_ref().map(|chain| &chain.hash),
-            establishment: match self.purpose {
-                Purpose::Binding => Establishment::Binding,
-                Purpose::Session | Purpose::Reauthentication => Establishment::NewSession,
-            },
-        });
-        Keyed::new(schedule, alive)
-    }
-
-    /// Windows and impacket sign anonymous sessions too, with what ExportedSessionKey comes to. It
-    /// proves nothing, since anyone can compute it; but it holds or it does not.
-    fn signed_without_key(&self, message: &[u8], place: Place) -> Checked {
-        match &self.anyones {
-            Some(signer) if place.whole && signer.verify(message).is_ok() => Checked::ByAnyone,
-            _ => Checked::Unchecked(Unchecked::NoKey),
-        }
-    }
-
-    /// What it came to, if it was ours to follow.
-    fn end(self, negotiated: Option<Negotiated>, session_id: u64) -> Option<Ended> {
-        let keys = match &self.keyed {
-            Some(keyed) => {
-                let frames = self.hash.as_ref().map(|chain| chain.frames.as_slice());
-                Ladder::of_smb(keyed.schedule.steps(), frames.unwrap_or_default())
-            }
-            None => Ladder::of_smb_unknown(KEYS, self.unknown),
-        };
-        let smb = SmbExplained {
-            session_id: Some(session_id_text(session_id)),
-            purpose: self.purpose,
-            keys,
-            signatures: self.tally.signatures,
-            decrypted: self.tally.decrypted,
-            unchecked: self.tally.whys(),
-            unknown: (!self.has_keys() && self.identity == Identity::Account)
-                .then_some(self.unknown),
-            by_anyone: self.tally.by_anyone,
-            failures: self.tally.failures,
-            ..about(negotiated)
-        };
-        Some(Ended { ticket: self.ticket?, smb })
-    }
-}
-
-const KEYS: &[KeyName] = &[
-    KeyName::SessionKey,
-    KeyName::SigningKey,
-    KeyName::ClientToServerKey,
-    KeyName::ServerToClientKey,
-    KeyName::ApplicationKey,
-];
-
-fn about(negotiated: Option<Negotiated>) -> SmbExplained {
-    SmbExplained {
-        dialect: negotiated.map(|negotiated| negotiated.dialect.name().to_owned()),
-        smb_extended_security: true,
-        signing_algorithm: negotiated.map(|negotiated| negotiated.signing_algorithm.name()),
-        cipher: negotiated.and_then(|negotiated| negotiated.cipher).map(Cipher::name),
-        ..SmbExplained::default()
-    }
-}
-
 /// The logon that was accepted for this session.
 fn take_offered(offered: &mut Vec<Logon>, session_id: u64) -> Option<Logon> {
     let fits = |logon: &Logon| logon.session.is_none_or(|session| session == session_id);
@@ -681,10 +472,6 @@ fn bounded<T>(map: &mut BTreeMap<u64, T>, most: usize) {
     if map.len() >= most {
         map.pop_first();
     }
-}
-
-fn session_id_text(session_id: u64) -> String {
-    format!("{session_id:#018x}")
 }
 
 /// `READ response (MessageId 7)`.

@@ -65,6 +65,14 @@ impl Unchecked {
     }
 }
 
+/// Where a message was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) frame: u64,
+    /// Whether all of its packet is there.
+    pub(super) whole: bool,
+}
+
 /// What a message's signature came to.
 #[derive(Debug)]
 pub(super) enum Checked {
