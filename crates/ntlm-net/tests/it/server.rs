@@ -15,7 +15,7 @@ use ntlm_smb::server::{PeerError, ServerConfig};
 use ntlm_smb::smb2::{
     BareMessage, Capabilities, Command, Header, SessionSetupFlags, SessionSetupRequest,
 };
-use ntlm_smb::{Dialect, DialectRange, NtStatus, Part, Protocol, smb1};
+use ntlm_smb::{Dialect, DialectRange, NtStatus, Part, Protocol, SigningAlgorithm, smb1};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -121,6 +121,11 @@ fn patient() -> Options {
 fn only(dialect: Dialect) -> Options {
     let dialects = DialectRange::only(Protocol::Smb2(dialect));
     Options { client: ClientConfig { dialects, ..ClientConfig::default() }, ..patient() }
+}
+
+fn signing(algorithm: SigningAlgorithm) -> Options {
+    let Options { client, .. } = only(Dialect::Smb311);
+    Options { client: ClientConfig { signing_algorithms: vec![algorithm], ..client }, ..patient() }
 }
 
 fn alice() -> Credential {
@@ -340,6 +345,32 @@ async fn the_session_of_another_is_nobody_elses() {
         let answer = raw.ask(&message).await.unwrap();
         assert_eq!(answer.status, status);
         assert!(!answer.is_signed());
+    }
+    // Nor does the server sign with its key for who only says that he signs: under AES-GMAC two such
+    // answers with the same MessageId would give the key away.
+    let claims = |mut message: Vec<u8>| {
+        message[Header::FLAGS.offset] |= 8; // SMB2_FLAGS_SIGNED
+        message
+    };
+    let binding = |mut message: Vec<u8>| {
+        message[Header::LENGTH + 2] = 1; // SMB2_SESSION_FLAG_BINDING
+        message
+    };
+    for options in [only(Dialect::Smb311), signing(SigningAlgorithm::AesCmac)] {
+        let mut client = Client::connect(server.address, options).await.unwrap();
+        client.log_on(Who::Account(&alice())).await.unwrap();
+        for session_id in [session_id, session_id + 1, session_id + 2] {
+            let mut raw = Raw::negotiated(server.address).await;
+            for message in [
+                claims(session_setup(1, session_id)),
+                claims(binding(session_setup(2, session_id))),
+                claims(bare(Command::LOGOFF, 3, session_id)),
+            ] {
+                let answer = raw.ask(&message).await.unwrap();
+                assert_ne!(answer.status, NtStatus::SUCCESS);
+                assert!(!answer.is_signed(), "{}", answer.status);
+            }
+        }
     }
     client.echo().await.unwrap();
     server.stop().await;
