@@ -630,6 +630,14 @@ async fn a_bare_session_setup_is_refused_where_extended_security_was_offered() {
     let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
     raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
     assert!(raw.receive().await.is_some());
+    raw.send(&bare_session_setup(flags2, 2)).await;
+    let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
+    assert_eq!(answer.nt_status(), Some(NtStatus::INVALID_PARAMETER));
+    server.stop().await;
+}
+
+/// A SESSION_SETUP_ANDX without extended security.
+fn bare_session_setup(flags2: smb1::Flags2, mid: u16) -> Vec<u8> {
     let setup = smb1::SessionSetupRequest {
         max_buffer_size: 4356,
         max_mpx_count: 1,
@@ -646,9 +654,25 @@ async fn a_bare_session_setup_is_refused_where_extended_security_was_offered() {
         native_lan_man: Part::default(),
         unicode: true,
     };
-    let header = smb1::Header { command: smb1::Command::SESSION_SETUP_ANDX, mid: 2, ..header };
-    raw.send(&setup.encode(&header).unwrap()).await;
+    let header =
+        smb1::Header { flags2, ..smb1::Header::new(smb1::Command::SESSION_SETUP_ANDX, mid) };
+    setup.encode(&header).unwrap()
+}
+
+/// Those that wait for the judge count.
+#[tokio::test]
+async fn a_connection_of_smb1_has_so_many_sessions() {
+    let server = Running::with_judge(limits(), Judge::new(|_| std::future::pending())).await;
+    let mut raw = Raw::connect(server.address).await;
+    let flags2 = smb1::Flags2::UNICODE | smb1::Flags2::NT_STATUS;
+    let header = smb1::Header { flags2, ..smb1::Header::new(smb1::Command::NEGOTIATE, 1) };
+    let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
+    raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
+    assert!(raw.receive().await.is_some());
+    for mid in 2..=66 {
+        raw.send(&bare_session_setup(flags2, mid)).await;
+    }
     let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
-    assert_eq!(answer.nt_status(), Some(NtStatus::INVALID_PARAMETER));
+    assert_eq!((answer.mid, answer.nt_status()), (66, Some(NtStatus::INSUFFICIENT_RESOURCES)));
     server.stop().await;
 }
