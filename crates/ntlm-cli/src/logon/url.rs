@@ -17,8 +17,9 @@ const PORT: u16 = 445;
 
 impl Url {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        // Without the text: there may be a password in it.
         let wrong = |what: &str| {
-            format!("{text}: {what}; a URL looks like smb://[DOMAIN;]user@host[:port]/share")
+            format!("URL: {what}; one looks like smb://[DOMAIN;]user@host[:port]/share")
         };
         let rest = text.strip_prefix("smb://").ok_or_else(|| wrong("it is not smb://"))?;
         let (authority, share) = rest.split_once('/').ok_or_else(|| wrong("it names no share"))?;
@@ -110,13 +111,15 @@ mod tests {
             "smb://a@server:0/data",
             "smb://a@server:x/data",
             "smb://a@server:/data",
-            "smb://a:password@server/data",
+            "smb://a:Wonderland-42@server/data",
+            "smb://a:Wonderland-42@server",
             "smb://a%2@server/data",
             "smb://a@[::1/data",
             "smb://a@server/data/file",
         ] {
             let error = Url::parse(text).unwrap_err();
             assert!(error.contains("smb://[DOMAIN;]user@host"), "{error}");
+            assert!(!error.contains("Wonderland"), "{error}");
         }
     }
 }

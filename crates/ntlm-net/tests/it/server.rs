@@ -15,7 +15,7 @@ use ntlm_smb::server::{PeerError, ServerConfig};
 use ntlm_smb::smb2::{
     BareMessage, Capabilities, Command, Header, SessionSetupFlags, SessionSetupRequest,
 };
-use ntlm_smb::{Dialect, DialectRange, NtStatus, Part, Protocol, smb1};
+use ntlm_smb::{Dialect, DialectRange, NtStatus, Part, Protocol, SigningAlgorithm, smb1};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -121,6 +121,11 @@ fn patient() -> Options {
 fn only(dialect: Dialect) -> Options {
     let dialects = DialectRange::only(Protocol::Smb2(dialect));
     Options { client: ClientConfig { dialects, ..ClientConfig::default() }, ..patient() }
+}
+
+fn signing(algorithm: SigningAlgorithm) -> Options {
+    let Options { client, .. } = only(Dialect::Smb311);
+    Options { client: ClientConfig { signing_algorithms: vec![algorithm], ..client }, ..patient() }
 }
 
 fn alice() -> Credential {
@@ -340,6 +345,32 @@ async fn the_session_of_another_is_nobody_elses() {
         let answer = raw.ask(&message).await.unwrap();
         assert_eq!(answer.status, status);
         assert!(!answer.is_signed());
+    }
+    // Nor does the server sign with its key for who only says that he signs: under AES-GMAC two such
+    // answers with the same MessageId would give the key away.
+    let claims = |mut message: Vec<u8>| {
+        message[Header::FLAGS.offset] |= 8; // SMB2_FLAGS_SIGNED
+        message
+    };
+    let binding = |mut message: Vec<u8>| {
+        message[Header::LENGTH + 2] = 1; // SMB2_SESSION_FLAG_BINDING
+        message
+    };
+    for options in [only(Dialect::Smb311), signing(SigningAlgorithm::AesCmac)] {
+        let mut client = Client::connect(server.address, options).await.unwrap();
+        client.log_on(Who::Account(&alice())).await.unwrap();
+        for session_id in [session_id, session_id + 1, session_id + 2] {
+            let mut raw = Raw::negotiated(server.address).await;
+            for message in [
+                claims(session_setup(1, session_id)),
+                claims(binding(session_setup(2, session_id))),
+                claims(bare(Command::LOGOFF, 3, session_id)),
+            ] {
+                let answer = raw.ask(&message).await.unwrap();
+                assert_ne!(answer.status, NtStatus::SUCCESS);
+                assert!(!answer.is_signed(), "{}", answer.status);
+            }
+        }
     }
     client.echo().await.unwrap();
     server.stop().await;
@@ -599,6 +630,14 @@ async fn a_bare_session_setup_is_refused_where_extended_security_was_offered() {
     let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
     raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
     assert!(raw.receive().await.is_some());
+    raw.send(&bare_session_setup(flags2, 2)).await;
+    let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
+    assert_eq!(answer.nt_status(), Some(NtStatus::INVALID_PARAMETER));
+    server.stop().await;
+}
+
+/// A SESSION_SETUP_ANDX without extended security.
+fn bare_session_setup(flags2: smb1::Flags2, mid: u16) -> Vec<u8> {
     let setup = smb1::SessionSetupRequest {
         max_buffer_size: 4356,
         max_mpx_count: 1,
@@ -615,9 +654,25 @@ async fn a_bare_session_setup_is_refused_where_extended_security_was_offered() {
         native_lan_man: Part::default(),
         unicode: true,
     };
-    let header = smb1::Header { command: smb1::Command::SESSION_SETUP_ANDX, mid: 2, ..header };
-    raw.send(&setup.encode(&header).unwrap()).await;
+    let header =
+        smb1::Header { flags2, ..smb1::Header::new(smb1::Command::SESSION_SETUP_ANDX, mid) };
+    setup.encode(&header).unwrap()
+}
+
+/// Those that wait for the judge count.
+#[tokio::test]
+async fn a_connection_of_smb1_has_so_many_sessions() {
+    let server = Running::with_judge(limits(), Judge::new(|_| std::future::pending())).await;
+    let mut raw = Raw::connect(server.address).await;
+    let flags2 = smb1::Flags2::UNICODE | smb1::Flags2::NT_STATUS;
+    let header = smb1::Header { flags2, ..smb1::Header::new(smb1::Command::NEGOTIATE, 1) };
+    let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
+    raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
+    assert!(raw.receive().await.is_some());
+    for mid in 2..=66 {
+        raw.send(&bare_session_setup(flags2, mid)).await;
+    }
     let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
-    assert_eq!(answer.nt_status(), Some(NtStatus::INVALID_PARAMETER));
+    assert_eq!((answer.mid, answer.nt_status()), (66, Some(NtStatus::INSUFFICIENT_RESOURCES)));
     server.stop().await;
 }

@@ -202,16 +202,17 @@ impl Session {
         header: &Header,
         message: &[u8],
     ) -> Result<(), ClientError> {
-        let identity = self.logon.identity;
+        let Some(signer) = &self.signer else { return Ok(()) };
+        // Who has keys got them as an account, and keeps them whoever he authenticates as again
+        // (MS-SMB2 3.2.5.3.2).
+        let identity = Identity::Account;
         let rule = SignatureRule::choose(header, false, SessionPhase::Established, identity);
-        match (&self.signer, rule.doc().signed) {
-            (_, Signed::Never) | (None, _) => Ok(()),
-            (Some(_), Signed::IfRequired)
-                if !header.is_signed() && pending.protection == Protection::None =>
-            {
+        match rule.doc().signed {
+            Signed::Never => Ok(()),
+            Signed::IfRequired if !header.is_signed() && pending.protection == Protection::None => {
                 Ok(())
             }
-            (Some(signer), _) => check(signer, header, message),
+            Signed::IfRequired | Signed::Always => check(signer, header, message),
         }
     }
 }

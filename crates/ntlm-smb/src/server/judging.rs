@@ -64,6 +64,8 @@ pub(super) struct Smb2Turn {
     pub(super) header: Header,
     pub(super) response: Header,
     pub(super) encrypted: Option<u64>,
+    /// Whether the key of a session that is on other connections only signed the request.
+    pub(super) has_key_of_another: bool,
 }
 
 /// The request of SMB1 that is to be answered.

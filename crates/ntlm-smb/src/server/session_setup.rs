@@ -34,8 +34,10 @@ impl Smb2 {
         fresh: Fresh,
     ) -> Result<Step, PeerError> {
         let Admitted { header, response, span, .. } = admitted;
-        let mut turn = Smb2Turn { header, response, encrypted: requests.encrypted };
         let message = requests.bytes(span);
+        let has_key_of_another = self.signer_of_another(sessions, &header, message).is_some();
+        let encrypted = requests.encrypted;
+        let mut turn = Smb2Turn { header, response, encrypted, has_key_of_another };
         let request = match SessionSetupRequest::decode(message) {
             Ok(request) => request,
             Err(error) => {
@@ -106,7 +108,7 @@ impl Smb2 {
         let session_id = header.session_id;
         let binds = request.flags.contains(SessionSetupFlags::BINDING);
         if binds {
-            self.check_binding(sessions, header, message)?;
+            self.check_binding(sessions, turn)?;
         }
         match self.setups.remove(&session_id) {
             Some(Pending::Waiting(setup)) if binds == (setup.kind == SetupKind::Binding) => {
@@ -158,13 +160,9 @@ impl Smb2 {
     /// Whether the connection may join the session that a request names (MS-SMB2 3.3.5.5). The order
     /// is that of Windows, as smbtorture has it: first how the request is signed, which is as the
     /// session signs; ClientGuid does not count, for whoever has the session's key is its client.
-    fn check_binding(
-        &self,
-        sessions: &Sessions,
-        header: &Header,
-        message: &[u8],
-    ) -> Result<(), Refused> {
+    fn check_binding(&self, sessions: &Sessions, turn: &Smb2Turn) -> Result<(), Refused> {
         let refuse = |status, why| Err((status, RefusalReason::Binding(why)));
+        let header = &turn.header;
         let negotiated = &self.negotiated;
         let session = sessions.get(header.session_id);
         if let Some(session) = session.filter(|_| header.is_signed()) {
@@ -195,13 +193,13 @@ impl Smb2 {
         if session.cipher != negotiated.cipher {
             return refuse(NtStatus::INVALID_PARAMETER, "another cipher");
         }
-        let Some(signing_key) = &session.signing_key else {
+        if session.signing_key.is_none() {
             return refuse(NtStatus::NOT_SUPPORTED, "guest or anonymous");
-        };
+        }
         if !header.is_signed() {
             return refuse(NtStatus::INVALID_PARAMETER, "not signed");
         }
-        if Signer::new(session.signing_algorithm, signing_key).verify(message).is_err() {
+        if !turn.has_key_of_another {
             return Err((NtStatus::ACCESS_DENIED, RefusalReason::Signature));
         }
         Ok(())
@@ -413,7 +411,8 @@ impl Smb2 {
     ) -> Result<Step, PeerError> {
         let reply = error_response(&turn.response, status)?;
         let kind = setup.map(|setup| setup.kind);
-        // A binding that began is answered with the session's key, and so is one that does not.
+        // A binding that began is answered with the session's key, and so is one that does not, if
+        // the request was signed with it.
         let kind = kind.unwrap_or(if self.channels.contains_key(&turn.header.session_id) {
             SetupKind::Again
         } else {
@@ -444,9 +443,10 @@ impl Smb2 {
                 self.encrypt(turn.encrypted, reply)
             }
             SetupKind::Binding => {
-                // As the session signs, whatever this connection negotiated.
+                // As the session signs, whatever this connection negotiated; and only for who has
+                // its key, or anybody could have signatures made.
                 let session = sessions.get(turn.header.session_id);
-                let session = session.filter(|_| turn.header.is_signed());
+                let session = session.filter(|_| turn.has_key_of_another);
                 let key = session.and_then(|session| {
                     Some((session.signing_algorithm, session.signing_key.as_ref()?))
                 });

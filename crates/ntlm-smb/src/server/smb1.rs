@@ -217,7 +217,8 @@ impl Smb1 {
         };
         let uid = turn.header.uid;
         let known = self.setups.remove(&uid);
-        if known.is_none() && self.sessions.len() + self.setups.len() >= self.config.max_sessions {
+        let count = self.sessions.len() + self.setups.len() + self.judged;
+        if known.is_none() && count >= self.config.max_sessions {
             let refused = (NtStatus::INSUFFICIENT_RESOURCES, RefusalReason::TooManySessions);
             return self.refuse(turn, refused);
         }

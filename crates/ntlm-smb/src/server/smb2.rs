@@ -255,7 +255,7 @@ impl Smb2 {
 
     /// Signs that a session is not on this connection, for a client that has the keys it has on
     /// others.
-    fn signer_of_another(
+    pub(super) fn signer_of_another(
         &self,
         sessions: &Sessions,
         header: &Header,

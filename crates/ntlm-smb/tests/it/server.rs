@@ -1,16 +1,18 @@
 //! The server's machine against damaged packets: it answers or ends the connection, and never more.
 
 use ntlm::keys::{AccountSecret, Password};
+use ntlm::policy::ServerPolicy;
 use ntlm::text::CodePage;
 use ntlm::{
     AccountName, Credential, FileTime, Fresh, Server, ServerConfig as NtlmConfig, ServerNames,
 };
 use ntlm_smb::client::{
-    ClientConfig, NegotiateRandom, NegotiateStep, Negotiating, Purpose, SessionSetup, SetupStep,
+    self, ClientConfig, NegotiateRandom, NegotiateStep, Negotiating, Purpose, Session,
+    SessionSetup, SetupStep,
 };
 use ntlm_smb::server::{Connection, ServerConfig, Sessions, Step};
-use ntlm_smb::smb2::{BareMessage, Command};
-use ntlm_smb::{Dialect, DialectRange, NtStatus, Protocol};
+use ntlm_smb::smb2::{BareMessage, Command, Header};
+use ntlm_smb::{Dialect, DialectRange, Identity, NtStatus, Protocol};
 use std::sync::Arc;
 
 const NOW: FileTime = FileTime::from_unix_seconds(1_767_225_600);
@@ -125,11 +127,64 @@ fn damaged_packets_are_answered_or_end_the_connection() {
                     let answer = served.receive(damaged);
                     // Past the logon nothing that was changed is carried out.
                     if let (3, Some(answer)) = (step, answer) {
-                        let status = ntlm_smb::smb2::Header::decode(&answer).unwrap().status;
+                        let status = Header::decode(&answer).unwrap().status;
                         assert_ne!(status, NtStatus::SUCCESS, "{dialect}, byte {at}");
                     }
                 }
             }
         }
+    }
+}
+
+/// A logon as whoever, with `purpose`.
+fn log_on(
+    served: &mut Served,
+    connection: &mut client::Connection,
+    purpose: Purpose,
+    account: Option<&Credential>,
+) -> Box<Session> {
+    let (request, setup) = SessionSetup::start(connection, purpose).unwrap();
+    let mut answer = served.receive(&request.packet).unwrap();
+    let SetupStep::Respond(responding) = setup.receive(connection, &mut answer).unwrap() else {
+        panic!("no CHALLENGE");
+    };
+    let answer = match account {
+        Some(account) => responding.respond(account, fresh()),
+        None => responding.respond_anonymously(fresh()),
+    };
+    let (request, setup) = answer.unwrap().send(connection).unwrap();
+    let mut answer = served.receive(&request.packet).unwrap();
+    let SetupStep::Done(session) = setup.receive(connection, &mut answer).unwrap() else {
+        panic!("not done");
+    };
+    session
+}
+
+/// The keys stay (MS-SMB2 3.2.5.3.2), and so do the signatures.
+#[test]
+fn who_authenticates_again_as_nobody_still_wants_signatures() {
+    let policy = ServerPolicy { insecure_allow_anonymous: true, ..ServerPolicy::default() };
+    let ntlm = NtlmConfig { policy, ..NtlmConfig::new(ServerNames::new("SERVER", "SERVER")) };
+    let config = Arc::new(ServerConfig::new(Server::new(ntlm).unwrap()));
+    let mut served = Served::new(&config);
+    let random = NegotiateRandom { client_guid: [1; 16], salt: [2; 32] };
+    let (message, negotiating) = Negotiating::start(ClientConfig::default(), random).unwrap();
+    let answer = served.receive(&message).unwrap();
+    let NegotiateStep::Smb2(mut connection) = negotiating.receive(&answer).unwrap() else {
+        panic!("another generation");
+    };
+    let alice = Credential { name: AccountName::parse("alice"), secret: secret() };
+    let session = log_on(&mut served, &mut connection, Purpose::New, Some(&alice));
+    let mut session = log_on(&mut served, &mut connection, Purpose::Again(session), None);
+    assert_eq!(session.logon().identity, Identity::Anonymous);
+    for is_stripped in [false, true] {
+        let encode = |header: &Header| Ok(BareMessage.encode(header).to_vec());
+        let request = connection.request(&mut session, None, Command::ECHO, encode).unwrap();
+        let mut answer = served.receive(&request.packet).unwrap();
+        if is_stripped {
+            answer[Header::FLAGS.offset] &= !8; // SMB2_FLAGS_SIGNED
+        }
+        let received = connection.receive(&request.pending, &session, &mut answer);
+        assert_eq!(received.is_err(), is_stripped);
     }
 }
