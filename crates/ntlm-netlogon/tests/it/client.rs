@@ -426,6 +426,24 @@ fn success_without_a_key_is_refused() {
     assert!(matches!(guest, Judged::Refused { refusal: Refusal::Guest, .. }));
 }
 
+/// Neither the responses that are passed on nor the key that comes back.
+#[test]
+fn nothing_of_a_logon_is_printed() {
+    let id = "capture-nl-SamLogonEx_v2";
+    let (recorded, stub) = recorded(id, 39);
+    let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
+    let level = recorded.validation_level;
+    let start = PassedOn::start(&mut channel(), request, LogonMethod::Ex, level).unwrap();
+    assert_eq!(format!("{:?}", start.0), "Call { opnum: 39, .. }");
+
+    let mut assembly = Assembly::new(7, stub.len());
+    assembly.add(7, PfcFlags::WHOLE, &stub).unwrap();
+    let expected = format!("Assembly {{ call_id: 7, stub_len: {}, .. }}", stub.len());
+    assert_eq!(format!("{assembly:?}"), expected);
+    let whole = Answer::Whole(stub, association(&unchecked()));
+    assert!(format!("{whole:?}").starts_with("Whole(Association {"), "{whole:?}");
+}
+
 #[test]
 fn an_anonymous_logon_is_not_passed_on() {
     let (mut recorded, _) = recorded("capture-nl-SamLogonEx_v2", 39);
