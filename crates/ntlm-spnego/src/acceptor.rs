@@ -374,14 +374,14 @@ impl MicAwaited {
         }
         let received = resp.mech_list_mic.ok_or(PeerError::MechListMicMissing)?;
         mic::check(&mut self.session, &self.list, received)?;
+        let mech_list_mic = mic::proved(&self.session);
         let logon = AcceptedLogon::Account(self.session);
         // An initiator that calls it completed has done its last step: MIT takes no token after
         // that. Samba says nothing and waits for one.
         if resp.neg_state == Some(NegState::AcceptCompleted) {
-            let mech_list_mic = MechListMic::Valid;
             return Ok(AcceptorStep::Done(Accepted { token: Vec::new(), logon, mech_list_mic }));
         }
-        Ok(done(logon, None, MechListMic::Valid))
+        Ok(done(logon, None, mech_list_mic))
     }
 }
 

@@ -146,7 +146,7 @@ impl Initiator {
             }
             State::MicNotSent(state) => state.step(resp),
             State::Confirming(session) => match completed(&resp)? {
-                None => Ok(InitiatorStep::Done(account(session, MechListMic::Valid))),
+                None => Ok(InitiatorStep::Done(checked(session))),
                 Some(_) => Err(PeerError::UnexpectedField("mechListMIC")),
             },
             State::Anonymous(logon) => match completed(&resp)? {
@@ -166,7 +166,7 @@ impl Initiator {
             State::Offered(_) | State::Selected(_) => Err(PeerError::EndedEarly),
             State::MicSent(state) => state.finish(None),
             State::MicNotSent(state) => Ok(account(state.session, MechListMic::Absent)),
-            State::Confirming(session) => Ok(account(session, MechListMic::Valid)),
+            State::Confirming(session) => Ok(checked(session)),
             State::Anonymous(logon) => Ok(anonymous(logon)),
         }
     }
@@ -174,6 +174,12 @@ impl Initiator {
 
 fn account(session: Box<Session>, mech_list_mic: MechListMic) -> Initiated {
     Initiated { logon: InitiatedLogon::Account(session), mech_list_mic }
+}
+
+/// After a mechListMIC that holds.
+fn checked(session: Box<Session>) -> Initiated {
+    let mech_list_mic = mic::proved(&session);
+    account(session, mech_list_mic)
 }
 
 const fn anonymous(logon: AnonymousLogon) -> Initiated {
@@ -395,7 +401,7 @@ impl MicSent {
         match received {
             Some(received) => {
                 mic::check(&mut self.session, &self.list, received)?;
-                Ok(account(self.session, MechListMic::Valid))
+                Ok(checked(self.session))
             }
             None if self.must_come => Err(PeerError::MechListMicMissing),
             None => Ok(account(self.session, MechListMic::Absent)),
@@ -418,8 +424,7 @@ impl MicNotSent {
         }
         match (resp.neg_state, received) {
             (Some(NegState::AcceptCompleted), Some(_)) => {
-                let proved = mic::proved(&self.session);
-                Ok(InitiatorStep::Done(account(self.session, proved)))
+                Ok(InitiatorStep::Done(checked(self.session)))
             }
             (Some(NegState::AcceptCompleted), None) => {
                 Ok(InitiatorStep::Done(account(self.session, MechListMic::Absent)))

@@ -142,17 +142,12 @@ impl LogonRequest {
     /// Refuses what the policy does not accept before any secret is looked at, so that the time it
     /// takes says nothing of the password. An LM field may turn out to be either of two versions.
     fn check_version(&self, exchange: &Exchange<'_>) -> Result<(), LogonDenied> {
-        let accepted = match exchange.apparent_version() {
-            None => return Err(DenialReason::Malformed.into()),
-            Some(NtlmVersion::Lmv2) => {
-                self.accepts(NtlmVersion::Lmv2) || self.accepts(NtlmVersion::Lm)
-            }
-            Some(version) => self.accepts(version),
+        let version = exchange.apparent_version().ok_or(DenialReason::Malformed)?;
+        let accepted = match version {
+            NtlmVersion::Lmv2 => self.accepts(NtlmVersion::Lmv2) || self.accepts(NtlmVersion::Lm),
+            version => self.accepts(version),
         };
-        match exchange.apparent_version() {
-            Some(version) if !accepted => Err(DenialReason::Version(version).into()),
-            _ => Ok(()),
-        }
+        if accepted { Ok(()) } else { Err(DenialReason::Version(version).into()) }
     }
 
     fn accepts(&self, version: NtlmVersion) -> bool {

@@ -231,12 +231,22 @@ pub struct Calling {
 }
 
 /// What a fragment of an answer comes to.
-#[derive(Debug)]
+///
+/// `Debug` leaves the stub out: a verdict has keys in it.
 pub enum Answer {
     /// There is more to come.
     More(Calling),
     /// The stub is whole.
     Whole(Vec<u8>, Association),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::More(calling) => f.debug_tuple("More").field(calling).finish(),
+            Self::Whole(_, association) => f.debug_tuple("Whole").field(association).finish(),
+        }
+    }
 }
 
 impl Calling {

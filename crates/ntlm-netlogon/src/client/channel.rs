@@ -58,12 +58,20 @@ impl ChannelConfig {
 }
 
 /// A call to be made: its method and its stub.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// `Debug` leaves the stub out: whoever has the responses in it can guess at the password.
+#[derive(PartialEq, Eq)]
 pub struct Call {
     /// Which method of Netlogon.
     pub opnum: u16,
     /// What it is asked.
     pub stub: Vec<u8>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("opnum", &self.opnum).finish_non_exhaustive()
+    }
 }
 
 /// NetrServerReqChallenge was asked.

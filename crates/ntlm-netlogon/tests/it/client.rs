@@ -395,6 +395,9 @@ fn refusals_and_failures_are_told_apart() {
     assert_eq!(refusal(with(NtStatus::NO_SUCH_USER)), Refusal::NoSuchUser);
     assert_eq!(refusal(with(NtStatus::ACCOUNT_LOCKED_OUT)), Refusal::AccountLockedOut);
     assert_eq!(refusal(with(NtStatus::NTLM_BLOCKED)), Refusal::NtlmBlocked);
+    let mut elsewhere = answer.clone();
+    elsewhere[8] = 0; // Authoritative
+    assert!(matches!(judged(&elsewhere), Judged::Refused { authoritative: false, .. }));
     let failure = |judged| match judged {
         Judged::NotJudged { failure, .. } => failure,
         other => panic!("{other:?}"),
@@ -405,6 +408,37 @@ fn refusals_and_failures_are_told_apart() {
     let other = NtStatus(0xc000_9999);
     assert_eq!(failure(with(other)), Failure::Other(other));
     assert!(matches!(failure(judged(&answer[..19])), Failure::Decode(_)));
+}
+
+/// Nor a success that says less than was asked for, or comes without the authenticator that is due.
+#[test]
+fn success_that_is_not_as_asked_is_no_verdict() {
+    let judged = |id, opnum, method, level, change: &dyn Fn(&mut Vec<u8>)| {
+        let (recorded, mut answer) = recorded(id, opnum);
+        change(&mut answer);
+        let mut channel = channel();
+        let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
+        let start = PassedOn::start(&mut channel, request, method, level).unwrap();
+        match start.1.receive(&mut channel, &answer) {
+            Judged::NotJudged { failure, .. } => Some(failure),
+            _ => None,
+        }
+    };
+    let with_flags = |change: &dyn Fn(&mut Vec<u8>)| {
+        let method = LogonMethod::WithFlags { timestamp: 1_700_000_007 };
+        let level = recorded("capture-nl-SamLogonWithFlags_v2", 45).0.validation_level;
+        judged("capture-nl-SamLogonWithFlags_v2", 45, method, level, change)
+    };
+    assert_eq!(with_flags(&|_| ()), None);
+    assert_eq!(with_flags(&|answer| answer[4] ^= 1), Some(Failure::WrongAuthenticator));
+    let without = |answer: &mut Vec<u8>| {
+        answer[..4].fill(0);
+        answer.drain(4..16);
+    };
+    assert_eq!(with_flags(&without), Some(Failure::WrongAuthenticator));
+    let id = "capture-nl-SamLogonEx_v2_level3";
+    let other = judged(id, 39, LogonMethod::Ex, ValidationLevel::SamInfo4, &|_| ());
+    assert_eq!(other, Some(Failure::NoValidation));
 }
 
 /// A success without a key, as a guest's, is no logon.
@@ -424,6 +458,24 @@ fn success_without_a_key_is_refused() {
     assert!(matches!(no_key, Judged::Refused { refusal: Refusal::Guest, .. }));
     let guest = judged(&|answer| answer[124] |= 1);
     assert!(matches!(guest, Judged::Refused { refusal: Refusal::Guest, .. }));
+}
+
+/// Neither the responses that are passed on nor the key that comes back.
+#[test]
+fn nothing_of_a_logon_is_printed() {
+    let id = "capture-nl-SamLogonEx_v2";
+    let (recorded, stub) = recorded(id, 39);
+    let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
+    let level = recorded.validation_level;
+    let start = PassedOn::start(&mut channel(), request, LogonMethod::Ex, level).unwrap();
+    assert_eq!(format!("{:?}", start.0), "Call { opnum: 39, .. }");
+
+    let mut assembly = Assembly::new(7, stub.len());
+    assembly.add(7, PfcFlags::WHOLE, &stub).unwrap();
+    let expected = format!("Assembly {{ call_id: 7, stub_len: {}, .. }}", stub.len());
+    assert_eq!(format!("{assembly:?}"), expected);
+    let whole = Answer::Whole(stub, association(&unchecked()));
+    assert!(format!("{whole:?}").starts_with("Whole(Association {"), "{whole:?}");
 }
 
 #[test]

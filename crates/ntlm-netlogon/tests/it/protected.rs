@@ -222,12 +222,19 @@ fn walk(recording: &Recording, association: &Association, counts: &mut Counts) {
             _ => (),
         }
     }
-    // Once more, with the first protected fragment changed: nothing after it is taken.
+    // Once more, with the client's first protected fragment changed: nothing of its is taken after it.
     if let Some(first) = first_protected(association) {
         let mut changed = association[first].bytes.clone();
         let mut observer = again(recording, association);
         changed[24] ^= 1;
         assert!(observer.open(association[first].from_client, &mut changed).is_err(), "{name}");
+        if context.is_some_and(|context| context.auth_level == AuthLevel::PKT_PRIVACY) {
+            let body = 24..changed.len() - token_and_trailer(&changed);
+            assert!(changed[body].iter().all(|byte| *byte == 0), "{name}: nothing of it is shown");
+        }
+        for fragment in association[first..].iter().filter(|fragment| fragment.from_client) {
+            assert!(observer.open(true, &mut fragment.bytes.clone()).is_err(), "{name}");
+        }
         counts.wrong_refused += 1;
     }
 }

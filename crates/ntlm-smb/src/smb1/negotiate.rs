@@ -87,7 +87,7 @@ impl<'a> NegotiateRequest<'a> {
     pub fn encode(header: &Header, dialects: &[&[u8]]) -> Result<Vec<u8>, TooLong> {
         let bytes = dialects.iter().flat_map(|dialect| [&[2], *dialect, &[0]]).flatten();
         let bytes: Vec<u8> = bytes.copied().collect();
-        Ok([header.encode().as_slice(), &Block::encode(&[], &bytes)?].concat())
+        encode(header, &[], &bytes)
     }
 
     /// The dialects by name, in the order that DialectIndex counts.

@@ -244,6 +244,7 @@ impl<'a> SessionSetupResponse<'a> {
             unicode,
         })
     }
+
     /// Header and body, in the form that has the blob or does not.
     ///
     /// # Errors

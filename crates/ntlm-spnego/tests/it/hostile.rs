@@ -5,6 +5,7 @@ use crate::common::{
 };
 use ntlm::der::ObjectIdentifier;
 use ntlm::flags::NegotiateFlags;
+use ntlm::message::{Message, NegotiateMessage};
 use ntlm::{Client, ClientConfig, DenialReason, Server, ServerConfig, SessionError};
 use ntlm_spnego::{
     AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, InitiatedLogon, Initiator,
@@ -234,11 +235,12 @@ fn an_initiator_that_cannot_sign_is_refused_where_it_has_to() {
     assert_eq!(waiting.settle(outcome).unwrap_err(), PeerError::NoIntegrity);
 }
 
+const DUMMY: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
 /// pyspnego signs its list with the signature that is always the same. It proves nothing, and does
 /// not count.
 #[test]
 fn a_signature_without_a_key_does_not_count() {
-    const DUMMY: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let settle = |mic: [u8; 16]| {
         let (negotiate, client) = Client::start(ClientConfig::default());
         let init = NegTokenInit {
@@ -263,6 +265,39 @@ fn a_signature_without_a_key_does_not_count() {
     let AcceptorStep::Done(accepted) = settle(DUMMY).unwrap() else { panic!() };
     assert_eq!(accepted.mech_list_mic, MechListMic::Absent);
     assert_eq!(settle([2; 16]).unwrap_err(), altered());
+}
+
+/// Nor where an acceptor sends it, with which it is done or wants another.
+#[test]
+fn nor_does_it_count_for_the_initiator() {
+    let says = |neg_state, mic: Option<&[u8]>| {
+        let neg_state = Some(neg_state);
+        NegTokenResp { neg_state, mech_list_mic: mic, ..NegTokenResp::default() }.encode()
+    };
+    for neg_state in [NegState::AcceptCompleted, NegState::AcceptIncomplete] {
+        let (token, initiator) = Initiator::start(InitiatorConfig::default());
+        let init = NegTokenInit::decode(&token).unwrap();
+        let mut negotiate = NegotiateMessage::decode(init.mech_token.unwrap()).unwrap();
+        negotiate.negotiate_flags.remove(NegotiateFlags::NEGOTIATE_SIGN);
+        let negotiate = negotiate.encode().unwrap();
+        let token = NegTokenInit { mech_token: Some(&negotiate), ..init }.encode();
+        let step = acceptor().step(&token, fresh(1)).unwrap();
+        let AcceptorStep::Continue(token, _) = step else { panic!() };
+        let InitiatorStep::Respond(responding) = initiator.step(&token).unwrap() else { panic!() };
+        let answer = responding.respond(&alice(), fresh(2)).unwrap();
+        let (_, initiator) = answer.send().unwrap();
+        let step = initiator.step(&says(neg_state, Some(&DUMMY))).unwrap();
+        let initiated = match step {
+            InitiatorStep::Done(initiated) => initiated,
+            InitiatorStep::Continue(_, initiator) => {
+                let step = initiator.step(&says(NegState::AcceptCompleted, None)).unwrap();
+                let InitiatorStep::Done(initiated) = step else { panic!() };
+                initiated
+            }
+            step => panic!("{step:?}"),
+        };
+        assert_eq!(initiated.mech_list_mic, MechListMic::Absent, "{neg_state}");
+    }
 }
 
 #[test]
