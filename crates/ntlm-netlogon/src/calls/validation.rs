@@ -169,9 +169,13 @@ impl Sid {
     }
 }
 
+/// As MS-DTYP 2.4.2.1 spells it: S-1-5-21-...
 impl fmt::Display for Sid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "S-1-{}", self.identifier_authority)?;
+        match u32::try_from(self.identifier_authority) {
+            Ok(authority) => write!(f, "S-1-{authority}")?,
+            Err(_) => write!(f, "S-1-0x{:012x}", self.identifier_authority)?,
+        }
         self.sub_authorities.iter().try_for_each(|part| write!(f, "-{part}"))
     }
 }
@@ -318,5 +322,21 @@ fn conformance(
     match count == stated {
         true => Ok(count),
         false => Err(r.error(DecodeErrorKind::Contradiction, field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn sids_are_spelled_as_the_specification_does() {
+        let sid = |identifier_authority, sub_authorities: &[u32]| {
+            Sid { identifier_authority, sub_authorities: sub_authorities.to_vec() }.to_string()
+        };
+        assert_eq!(sid(5, &[21, 4_294_967_295, 500]), "S-1-5-21-4294967295-500");
+        assert_eq!(sid(1, &[]), "S-1-1");
+        assert_eq!(sid(0x1234_5678_9abc, &[1]), "S-1-0x123456789abc-1");
     }
 }

@@ -388,7 +388,7 @@ fn refusals_and_failures_are_told_apart() {
         judged(&answer)
     };
     let refusal = |judged| match judged {
-        Judged::Refused { refusal, authoritative: true } => refusal,
+        Judged::Refused { refusal, authoritative: true, .. } => refusal,
         other => panic!("{other:?}"),
     };
     assert_eq!(refusal(judged(&answer)), Refusal::WrongPassword);
@@ -397,7 +397,19 @@ fn refusals_and_failures_are_told_apart() {
     assert_eq!(refusal(with(NtStatus::NTLM_BLOCKED)), Refusal::NtlmBlocked);
     let mut elsewhere = answer.clone();
     elsewhere[8] = 0; // Authoritative
-    assert!(matches!(judged(&elsewhere), Judged::Refused { authoritative: false, .. }));
+    let Judged::Refused { request, authoritative: false, .. } = judged(&elsewhere) else {
+        panic!("not final")
+    };
+    assert_eq!(request.user(), recorded.network_info.user_name, "for another to judge");
+    for status in [
+        NtStatus::WRONG_PASSWORD,
+        NtStatus::NOLOGON_SERVER_TRUST_ACCOUNT,
+        NtStatus::NOLOGON_WORKSTATION_TRUST_ACCOUNT,
+        NtStatus::AUTHENTICATION_FIREWALL_FAILED,
+    ] {
+        assert_eq!(refusal(with(status)).status(), status);
+    }
+    assert_eq!(Refusal::AccountLockedOut.to_string(), "account locked out");
     let failure = |judged| match judged {
         Judged::NotJudged { failure, .. } => failure,
         other => panic!("{other:?}"),
