@@ -39,7 +39,20 @@ impl ValidationLevel {
         }
     }
 
-    pub(super) const fn value(self) -> u16 {
+    /// The next one that says less, for a server that does not know this one
+    /// (STATUS_INVALID_INFO_CLASS).
+    #[must_use]
+    pub const fn older(self) -> Option<Self> {
+        match self {
+            Self::SamInfo4 => Some(Self::SamInfo2),
+            Self::SamInfo2 => Some(Self::SamInfo),
+            Self::SamInfo => None,
+        }
+    }
+
+    /// Its number: 2, 3 or 6.
+    #[must_use]
+    pub const fn value(self) -> u16 {
         match self {
             Self::SamInfo => 2,
             Self::SamInfo2 => 3,

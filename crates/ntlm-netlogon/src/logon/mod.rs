@@ -19,16 +19,35 @@ use core::fmt;
 use ntlm::{LogonDenied, LogonOutcome, LogonRequest, Verdict};
 use status::StatusMeaning;
 
-/// Which method passes the logon on.
+/// Which method passes the logon on. A server that does not have it answers with
+/// [`FaultStatus::OP_RANGE_ERROR`](crate::pdu::FaultStatus::OP_RANGE_ERROR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogonMethod {
-    /// NetrLogonSamLogonEx.
+    /// NetrLogonSamLogonEx: any number of calls at a time on a channel.
     Ex,
     /// NetrLogonSamLogonWithFlags, with an authenticator: one such call at a time on a channel.
     WithFlags {
         /// Seconds since 1970.
         timestamp: u32,
     },
+    /// NetrLogonSamLogon, the same in its first form.
+    SamLogon {
+        /// Seconds since 1970.
+        timestamp: u32,
+    },
+}
+
+impl LogonMethod {
+    /// The next older one, for a server that does not have this one. `timestamp` is the time in
+    /// seconds since 1970.
+    #[must_use]
+    pub const fn older(self, timestamp: u32) -> Option<Self> {
+        match self {
+            Self::Ex => Some(Self::WithFlags { timestamp }),
+            Self::WithFlags { .. } => Some(Self::SamLogon { timestamp }),
+            Self::SamLogon { .. } => None,
+        }
+    }
 }
 
 /// A logon that was passed on, and awaits its verdict.
@@ -73,9 +92,17 @@ impl PassedOn {
             extra_flags: 0,
         };
         let mut stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
-        if let LogonMethod::WithFlags { timestamp } = method {
-            // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
-            sam_logon.method = SamLogonMethod::WithFlags(channel.authenticator(timestamp));
+        // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
+        sam_logon.method = match method {
+            LogonMethod::Ex => SamLogonMethod::Ex,
+            LogonMethod::WithFlags { timestamp } => {
+                SamLogonMethod::WithFlags(channel.authenticator(timestamp))
+            }
+            LogonMethod::SamLogon { timestamp } => {
+                SamLogonMethod::SamLogon(channel.authenticator(timestamp))
+            }
+        };
+        if method != LogonMethod::Ex {
             stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
         }
         let opnum = sam_logon.method.opnum();
@@ -91,7 +118,7 @@ impl PassedOn {
             Ok(response) => response,
             Err(error) => return not_judged(request, Failure::Decode(error)),
         };
-        if opnum == SamLogonMethod::WITH_FLAGS_OPNUM {
+        if opnum != SamLogonMethod::EX_OPNUM {
             let returned = response.return_authenticator;
             if !returned.is_some_and(|returned| channel.check(&returned)) {
                 return not_judged(request, Failure::WrongAuthenticator);
