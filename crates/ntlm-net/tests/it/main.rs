@@ -3,10 +3,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
 mod common;
+mod dc;
 mod explained;
 mod hostile;
 mod samba;
