@@ -14,3 +14,6 @@ mod hostile;
 mod samba;
 mod server;
 mod smbd;
+
+/// The controller is as the script makes it.
+const CONTROLLER_KEYS: [&str; 0] = [];
