@@ -35,8 +35,7 @@ pub(super) fn start(args: &ServeSmbArgs, machine: Machine) -> Result<Domain, Fai
             Controllers::Named(named.iter().map(name).collect())
         }
     };
-    let transport =
-        if args.pipe { Transport::Pipe(Box::new(smb::Options::default())) } else { Transport::Tcp };
+    let transport = if args.pipe { Transport::Pipe(Box::default()) } else { Transport::Tcp };
     let policy =
         ChannelPolicy { allow_insecure_rc4: args.insecure_rc4, ..ChannelPolicy::default() };
     let limits = DomainLimits::default();

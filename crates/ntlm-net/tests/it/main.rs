@@ -3,10 +3,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
 mod common;
+mod controller;
+mod domain;
 mod explained;
 mod hostile;
 mod samba;
