@@ -6,7 +6,6 @@ use crate::secrets;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Dns, Domain, DomainLimits, DomainOptions, Machine, Transport,
 };
-use ntlm_net::smb;
 use ntlm_netlogon::client::ChannelPolicy;
 
 /// As whom controllers are asked, if they are.

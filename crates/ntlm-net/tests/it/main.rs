@@ -10,9 +10,13 @@
 
 mod common;
 mod controller;
+mod dc;
 mod domain;
 mod explained;
 mod hostile;
 mod samba;
 mod server;
 mod smbd;
+
+/// The controller is as the script makes it.
+const CONTROLLER_KEYS: [&str; 0] = [];
