@@ -4,11 +4,14 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
 mod common;
+mod controller;
 mod dc;
+mod domain;
 mod explained;
 mod hostile;
 mod samba;

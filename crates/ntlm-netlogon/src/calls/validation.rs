@@ -111,6 +111,16 @@ pub struct Validation {
     pub upn: Option<Utf16String>,
 }
 
+impl Validation {
+    /// The SID of something in the account's own domain, such as [`user_id`](Self::user_id).
+    #[must_use]
+    pub fn sid_of(&self, relative_id: u32) -> Option<Sid> {
+        let mut sid = self.logon_domain_id.clone()?;
+        sid.sub_authorities.push(relative_id);
+        Some(sid)
+    }
+}
+
 /// GROUP_MEMBERSHIP (MS-SAMR 2.2.7.14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
