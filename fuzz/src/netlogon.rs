@@ -64,7 +64,11 @@ pub fn netlogon_calls(stub: &[u8]) {
     let _ = Authenticate3Response::decode(stub);
     let _ = CapabilitiesResponse::decode(stub);
     let _ = MapResponse::decode(stub);
-    for opnum in [SamLogonMethod::EX_OPNUM, SamLogonMethod::WITH_FLAGS_OPNUM] {
+    for opnum in [
+        SamLogonMethod::EX_OPNUM,
+        SamLogonMethod::WITH_FLAGS_OPNUM,
+        SamLogonMethod::SAM_LOGON_OPNUM,
+    ] {
         if let Ok(decoded) = SamLogonRequest::decode(opnum, stub)
             && let Ok(encoded) = decoded.encode()
         {
