@@ -110,6 +110,21 @@ pub enum Failure {
     Other(NtStatus),
 }
 
+impl Failure {
+    /// The controller's status, where that is what failed.
+    #[must_use]
+    pub const fn status(self) -> Option<NtStatus> {
+        Some(match self {
+            Self::Decode(_) | Self::WrongAuthenticator | Self::NoValidation => return None,
+            Self::NoLogonServers => NtStatus::NO_LOGON_SERVERS,
+            Self::TimeSkew => NtStatus::TIME_DIFFERENCE_AT_DC,
+            Self::ValidationLevel => NtStatus::INVALID_INFO_CLASS,
+            Self::ChannelLost => NtStatus::ACCESS_DENIED,
+            Self::Trust(status) | Self::Other(status) => status,
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
