@@ -6,7 +6,6 @@ use crate::secrets;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Dns, Domain, DomainLimits, DomainOptions, Machine, Transport,
 };
-use ntlm_net::smb;
 use ntlm_netlogon::client::ChannelPolicy;
 
 /// As whom controllers are asked, if they are.
@@ -35,8 +34,7 @@ pub(super) fn start(args: &ServeSmbArgs, machine: Machine) -> Result<Domain, Fai
             Controllers::Named(named.iter().map(name).collect())
         }
     };
-    let transport =
-        if args.pipe { Transport::Pipe(Box::new(smb::Options::default())) } else { Transport::Tcp };
+    let transport = if args.pipe { Transport::Pipe(Box::default()) } else { Transport::Tcp };
     let policy =
         ChannelPolicy { allow_insecure_rc4: args.insecure_rc4, ..ChannelPolicy::default() };
     let limits = DomainLimits::default();

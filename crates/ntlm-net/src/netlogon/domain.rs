@@ -1,8 +1,7 @@
 //! A domain that is asked: logons wait their turn for one of a few associations.
 
-use super::controllers::ControllerName;
 use super::error::NotJudged;
-use super::kept::{Kept, Via};
+use super::kept::Via;
 use super::options::DomainOptions;
 use super::worker::{self, Shared};
 use ntlm::{LogonDenied, LogonOutcome, LogonRequest};
@@ -96,12 +95,6 @@ impl Domain {
             Ok(Err(_)) => Err(NotJudged::Stopped),
             Err(_) => Err(NotJudged::TimedOut(self.shared.last_failure())),
         }
-    }
-
-    /// The controller that judges now, if any.
-    #[must_use]
-    pub fn controller(&self) -> Option<ControllerName> {
-        self.shared.current().map(|kept: Arc<Kept>| kept.controller.clone())
     }
 }
 

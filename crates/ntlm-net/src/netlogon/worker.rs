@@ -72,7 +72,7 @@ impl Shared {
         Self { options, setting_up: Mutex::default(), state: Lock::default() }
     }
 
-    pub(super) fn current(&self) -> Option<Arc<Kept>> {
+    fn current(&self) -> Option<Arc<Kept>> {
         self.with_state(|state| state.current.clone())
     }
 

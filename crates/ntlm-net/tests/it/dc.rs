@@ -1,5 +1,6 @@
-//! A real domain controller, started by `testing/peers/samba_dc`.
+//! A real domain controller, started by `testing/peers/samba_dc` with the program's CONTROLLER_KEYS.
 
+use crate::CONTROLLER_KEYS;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -63,6 +64,7 @@ impl Controller {
         let mut child = Command::new(script)
             .arg("run")
             .arg(&folder)
+            .args(CONTROLLER_KEYS)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

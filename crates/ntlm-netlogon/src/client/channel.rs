@@ -1,6 +1,6 @@
 //! The secure channel set up and checked (MS-NRPC 3.1.4.1, 3.4.5.2).
 
-use super::association::Security;
+use super::bind::Security;
 use crate::calls::{
     Authenticate3Request, Authenticate3Response, CapabilitiesRequest, CapabilitiesResponse,
     ChallengeRequest, ChallengeResponse, SecureChannelType,

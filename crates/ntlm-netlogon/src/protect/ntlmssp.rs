@@ -55,6 +55,12 @@ impl NtlmProtection {
         self.session.unseal_buffers(&mut buffers, &signature).map_err(ProtectError::Ntlm)
     }
 
+    /// Which security context it is for.
+    #[must_use]
+    pub const fn context(&self) -> SecurityContext {
+        self.context
+    }
+
     /// The session.
     #[must_use]
     pub const fn session(&self) -> &Session {
