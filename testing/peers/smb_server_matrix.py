@@ -35,19 +35,27 @@ class Refused(Exception):
 
 
 def smbclient(port, password, folder, dialect, protection=None, signing=None, cipher=None,
-              spnego=True, user=USER):
+              spnego=True, user=USER, ntlmv1=None, workstation=None, file="file"):
     def path(name):
         return os.path.join(folder, name)
-    with open(path("sent"), "wb") as file:
-        file.write(CONTENT)
+    with open(path("sent"), "wb") as sent:
+        sent.write(CONTENT)
     name = DIALECTS.get(dialect, "NT1")
     # For its length smbclient asks SMB1 servers in a way that ours does not know.
-    get = "" if dialect == SMB1 else "get file received; allinfo file"
+    get = "" if dialect == SMB1 else f"get {file} received; allinfo {file}"
     command = ["smbclient", "//127.0.0.1/data", "-p", str(port), "-U", f"{user}%{password}",
                "-m", name, f"--option=client min protocol={name}",
-               "-c", f"lcd {folder}; put sent file; {get}"]
+               "-c", f"lcd {folder}; put sent {file}; {get}"]
+    if workstation:
+        command.append(f"--netbiosname={workstation}")
     if not spnego:
         command.append("--option=client use spnego=no")
+    if ntlmv1:
+        command.append("--option=client ntlmv2 auth=no")
+    if ntlmv1 == "alone":
+        # Its mechListMIC is wrong without extended session security; so it is to send none.
+        command.append("--option=ntlmssp_client:ntlm2=no")
+        command.append("--option=ntlmssp_client:force_old_spnego=yes")
     if protection:
         command.append(f"--client-protection={protection}")
     if signing:
@@ -62,8 +70,8 @@ def smbclient(port, password, folder, dialect, protection=None, signing=None, ci
         if done.returncode != 0:
             raise RuntimeError(done.stdout + done.stderr)
         return
-    with open(path("received"), "rb") as file:
-        received = file.read()
+    with open(path("received"), "rb") as got:
+        received = got.read()
     os.remove(path("received"))
     if received != CONTENT:
         raise RuntimeError(f"another file: {done.stdout}{done.stderr}")
@@ -138,6 +146,20 @@ def impacket(port, password, _folder, dialect, user=USER):
     client.logoff()
     if received.getvalue() != CONTENT:
         raise RuntimeError("another file")
+
+
+def impacket_lmv2(*arguments, **options):
+    """impacket with the LMv2 response only, from which the key comes then."""
+    from unittest import mock
+    from impacket import ntlm
+
+    def respond(_flags, server_challenge, client_challenge, _names, domain, user, password, *_, **__):
+        key = ntlm.NTOWFv2(user, password, domain)
+        proof = ntlm.hmac_md5(key, server_challenge + client_challenge)
+        return b"", proof + client_challenge, ntlm.hmac_md5(key, proof)
+
+    with mock.patch.object(ntlm, "computeResponse", respond):
+        impacket(*arguments, **options)
 
 
 def smbprotocol(port, password, _folder, dialect, encrypts=False, user=USER):
