@@ -93,8 +93,11 @@ statuses! {
     TRUSTED_DOMAIN_FAILURE = 0xc000_018c;
     TRUSTED_RELATIONSHIP_FAILURE = 0xc000_018d;
     ACCOUNT_EXPIRED = 0xc000_0193;
+    /// The account of a domain.
     NOLOGON_INTERDOMAIN_TRUST_ACCOUNT = 0xc000_0198;
+    /// The account of a member.
     NOLOGON_WORKSTATION_TRUST_ACCOUNT = 0xc000_0199;
+    /// The account of a domain controller.
     NOLOGON_SERVER_TRUST_ACCOUNT = 0xc000_019a;
     /// No such session.
     USER_SESSION_DELETED = 0xc000_0203;
@@ -105,7 +108,9 @@ statuses! {
     /// The client has to authenticate again.
     NETWORK_SESSION_EXPIRED = 0xc000_035c;
     DOWNGRADE_DETECTED = 0xc000_0388;
+    /// Not allowed on this server.
     AUTHENTICATION_FIREWALL_FAILED = 0xc000_0413;
+    /// A policy of the domain.
     NTLM_BLOCKED = 0xc000_0418;
     REQUEST_OUT_OF_SEQUENCE = 0xc000_042a;
     SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP = 0xc05d_0000;
