@@ -24,11 +24,25 @@ use tokio::task::JoinSet;
 
 /// Who logs on, the session that the client then has, and what the server passes on.
 fn logon(user: &str, password: &str) -> (Session, LogonRequest) {
+    logon_from("MEMBER1", user, "", password)
+}
+
+/// The same on another computer, from a workstation.
+pub(crate) fn logon_from(
+    computer: &str,
+    user: &str,
+    workstation: &str,
+    password: &str,
+) -> (Session, LogonRequest) {
     let secret =
         |password| AccountSecret::from_password(&Password::from(password), CodePage::Cp850);
-    let config = ClientConfig { protection: Protection::Seal, ..ClientConfig::default() };
+    let config = ClientConfig {
+        protection: Protection::Seal,
+        workstation: workstation.into(),
+        ..ClientConfig::default()
+    };
     let (negotiate, client) = Client::start(config);
-    let server = Server::new(ServerConfig::new(ServerNames::new("MEMBER1", "CORP"))).unwrap();
+    let server = Server::new(ServerConfig::new(ServerNames::new(computer, "CORP"))).unwrap();
     let (challenge, server) = server.challenge(&negotiate, fresh().unwrap()).unwrap();
     let name = AccountName::down_level("CORP", user);
     let credential = Credential { name, secret: secret(password) };

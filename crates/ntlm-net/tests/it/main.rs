@@ -12,6 +12,7 @@ mod common;
 mod controller;
 mod dc;
 mod domain;
+mod domain_live;
 mod explained;
 mod hostile;
 mod samba;

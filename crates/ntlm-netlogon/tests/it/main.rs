@@ -15,6 +15,7 @@ mod common;
 #[path = "../../../ntlm-net/tests/it/dc.rs"]
 mod dc;
 mod hostile;
+mod impacket;
 mod logged_on;
 mod pdus;
 mod protected;
