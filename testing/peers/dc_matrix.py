@@ -12,6 +12,7 @@ Ends with 1 if a row failed, or if the page does not show the rows as they are.
 """
 import argparse
 import collections
+import contextlib
 import json
 import os
 import re
@@ -441,6 +442,29 @@ def serve(row, server, controller, folder):
         same("audit log: version", event["passwordType"], SPELLED.get(row.version, row.version))
 
 
+def recording(wanted, server, controller, path):
+    if not wanted:
+        return contextlib.nullcontext()
+    return clients.Capture(f"tcp port {server.port} or host {controller.address}", path)
+
+
+def explain(ntlm, path, secrets, server, chosen):
+    """What went over the wire, seen from outside with the same passwords."""
+    done = subprocess.run([ntlm, "explain", path, "--json", "--secrets", secrets.right],
+                          capture_output=True, text=True, timeout=120)
+    exchanges = [exchange for exchange in json.loads(done.stdout)["captures"][0]["exchanges"]
+                 if exchange["server"].endswith(f":{server.port}")]
+    found = [(exchange["account"]["user"], exchange["response"]) for exchange in exchanges]
+    same("responses", found, [(row.user, "valid" if row.right else "invalid") for row in chosen])
+    for exchange, row in zip(exchanges, chosen):
+        told = exchange["outcome"]["status"]
+        same(f"{row.name}: status", told, f"STATUS_{row.status or 'SUCCESS'}")
+        smb = exchange.get("smb") or {}
+        wrong = (smb.get("signatures", {}).get("invalid"), smb.get("decrypted", {}).get("failed"))
+        if any(wrong):
+            raise Failed(f"{row.name}: signatures and packets that do not hold: {wrong}")
+
+
 # ---- the controller goes away and comes back
 
 
@@ -659,11 +683,16 @@ def run_all(rows, controller, secrets, ntlm, folder):
             if not chosen:
                 continue
             controller.start(keys)
+            recorded = os.path.join(folder, f"{name}.pcapng")
             with Nobody(name.partition(" first")[0]), \
-                    Server(ntlm, secrets, *arguments) as server:
+                    Server(ntlm, secrets, *arguments) as server, \
+                    recording(name == "domain", server, controller, recorded):
                 for row in chosen:
                     rows.run(f"{row.client} and `ntlm serve smb`", row.name, serve, row, server,
                              controller, folder)
+            if name == "domain":
+                rows.run("`ntlm explain`", "all of these logons, recorded", explain, ntlm, recorded,
+                         secrets, server, chosen)
     if rows.wanted("README", "its commands"):
         controller.start(STRICT)
         rows.run("README", "its commands", readme, controller, ntlm)
