@@ -12,9 +12,11 @@ Ends with 1 if a row failed, or if the page does not show the rows as they are.
 """
 import argparse
 import collections
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -83,6 +85,10 @@ class Controller:
     def stop(self):
         self.call("stop", self.folder)
         self.keys = None
+
+    def signal(self, sign):
+        for pid in self.call("pids", self.folder).split():
+            os.kill(int(pid), sign)
 
     def call(self, *words):
         done = subprocess.run([os.path.join(HERE, "samba_dc"), *words], capture_output=True,
@@ -436,75 +442,128 @@ def serve(row, server, controller, folder):
         same("audit log: version", event["passwordType"], SPELLED.get(row.version, row.version))
 
 
+def recording(wanted, server, controller, path):
+    if not wanted:
+        return contextlib.nullcontext()
+    return clients.Capture(f"tcp port {server.port} or host {controller.address}", path)
+
+
+def explain(ntlm, path, secrets, server, chosen):
+    """What went over the wire, seen from outside with the same passwords."""
+    done = subprocess.run([ntlm, "explain", path, "--json", "--secrets", secrets.right],
+                          capture_output=True, text=True, timeout=120)
+    exchanges = [exchange for exchange in json.loads(done.stdout)["captures"][0]["exchanges"]
+                 if exchange["server"].endswith(f":{server.port}")]
+    found = [(exchange["account"]["user"], exchange["response"]) for exchange in exchanges]
+    same("responses", found, [(row.user, "valid" if row.right else "invalid") for row in chosen])
+    for exchange, row in zip(exchanges, chosen):
+        told = exchange["outcome"]["status"]
+        same(f"{row.name}: status", told, f"STATUS_{row.status or 'SUCCESS'}")
+        smb = exchange.get("smb") or {}
+        wrong = (smb.get("signatures", {}).get("invalid"), smb.get("decrypted", {}).get("failed"))
+        if any(wrong):
+            raise Failed(f"{row.name}: signatures and packets that do not hold: {wrong}")
+
+
 # ---- the controller goes away and comes back
 
 
-def outage(controller, secrets, ntlm, folder):
-    """Clients log on all the time while the controller stops and starts. Returns what came of it.
+class Crowd:
+    """Clients that log on all the time, each as one account, and what they were told."""
 
-    Each logon has one answer, which the server's record has too; no wrong password is let in, and no
-    right one is called wrong, whatever happens to the controller."""
-    told, lock, over = collections.Counter(), threading.Lock(), threading.Event()
-    sayings = []
+    PEOPLE = {"alice": "encrypt", "carla": "sign", "longpw": "sign", "bob": "sign"}
+    WRONG = "bob"
 
-    def client(user, password, protection):
-        own = os.path.join(folder, user)
+    def __init__(self, server, controller, folder):
+        self.server, self.folder = server, folder
+        self.passwords = dict(controller.passwords, **{self.WRONG: "wrong"})
+        self.told, self.lock, self.over = [], threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.log_on, args=person)
+                        for person in self.PEOPLE.items()]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(timeout=60)
+
+    def log_on(self, user, protection):
+        own = os.path.join(self.folder, user)
         os.makedirs(own, exist_ok=True)
-        while not over.is_set():
+        while not self.over.is_set():
+            began = time.monotonic()
             try:
-                clients.smbclient(server.port, password, own, "3.1.1", protection,
+                clients.smbclient(self.server.port, self.passwords[user], own, "3.1.1", protection,
                                   user=f"{DOMAIN}\\{user}", file=user)
                 status = "STATUS_SUCCESS"
             except clients.Refused as refused:
                 status = str(refused)
             except Exception as error:  # neither let in nor refused: that is a failed row
                 status = f"{type(error).__name__}: {error}"
-            with lock:
-                told[user, status] += 1
-                sayings.append((time.monotonic(), user, status))
+            with self.lock:
+                self.told.append((began, time.monotonic(), user, status))
 
+    def since(self, when):
+        """What those were told who began after that moment and had the right password."""
+        with self.lock:
+            return [status for began, _, user, status in self.told
+                    if began > when and user != self.WRONG]
+
+    def across(self, first, last):
+        """How many logons were under way all that time."""
+        with self.lock:
+            return sum(began < first and ended > last for began, ended, _, _ in self.told)
+
+    def counted(self):
+        with self.lock:
+            return collections.Counter((user, status) for _, _, user, status in self.told)
+
+
+def outage(go_away, come_back, seconds, controller, secrets, ntlm, folder):
+    """Clients log on all the time while the controller goes away and comes back, twice.
+
+    Each logon has one answer, which the server's record has too; no wrong password is let in, and no
+    right one is called wrong, whatever happens to the controller. When it is back all get in."""
+    gone = []
     with Server(ntlm, secrets, "--dc", controller.address) as server:
-        people = [("alice", controller.passwords["alice"], "encrypt"),
-                  ("carla", controller.passwords["carla"], "sign"), ("bob", "wrong", "sign"),
-                  ("longpw", controller.passwords["longpw"], "sign")]
-        threads = [threading.Thread(target=client, args=person) for person in people]
-        for thread in threads:
-            thread.start()
-        try:
+        with Crowd(server, controller, folder) as crowd:
             for _ in range(2):
-                time.sleep(1.5)
-                controller.stop()
-                time.sleep(2)
-                controller.start(STRICT)
-            back = time.monotonic()
-            # The server leaves a controller alone for a while that did not answer.
-            deadline = back + 20
-            while time.monotonic() < deadline:
-                time.sleep(0.5)
-                with lock:
-                    recent = [status for when, user, status in sayings
-                              if user != "bob" and when > time.monotonic() - 2 and when > back + 1]
-                if len(recent) >= 10 and set(recent) == {"STATUS_SUCCESS"}:
-                    break
-            else:
-                raise Failed(f"not all accepted 20 s after the controller came back: {told}")
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join(timeout=60)
+                time.sleep(1)
+                go_away()
+                first = time.monotonic()
+                time.sleep(seconds)
+                gone.append((first, time.monotonic()))
+                come_back()
+                # The server leaves a controller alone for a while that did not answer.
+                back = settled = time.monotonic()
+                while len(crowd.since(settled)) < 8:
+                    time.sleep(0.2)
+                    if set(crowd.since(settled)) - {"STATUS_SUCCESS"}:
+                        settled = time.monotonic()
+                    if time.monotonic() > back + 20:
+                        raise Failed(f"not all accepted 20 s after it came back: {crowd.counted()}")
+        told = crowd.counted()
         server.wait_for(sum(told.values()))
+        # One too many would come now.
         time.sleep(0.5)
         recorded = collections.Counter(
             (record["account"]["user"], record.get("status") or "STATUS_SUCCESS")
             for record in server.records)
     same("records and what the clients were told", recorded, told)
-    allowed = {(user, status) for user in ("alice", "carla", "longpw")
-               for status in ("STATUS_SUCCESS", "STATUS_NO_LOGON_SERVERS")}
-    allowed |= {("bob", status) for status in ("STATUS_LOGON_FAILURE", "STATUS_NO_LOGON_SERVERS")}
-    same("what must not be", {what: count for what, count in told.items() if what not in allowed}, {})
-    waited = sum(count for (_, status), count in told.items() if status == "STATUS_NO_LOGON_SERVERS")
-    print(f"outage: {sum(told.values())} logons, each answered once, {waited} of them without a "
-          "controller", flush=True)
+    no_verdict = "STATUS_NO_LOGON_SERVERS"
+    strange = {(user, status): count for (user, status), count in told.items() if status not in
+               (no_verdict, "STATUS_LOGON_FAILURE" if user == crowd.WRONG else "STATUS_SUCCESS")}
+    same("what must not be", strange, {})
+    waited = [crowd.across(*times) for times in gone]
+    if not all(waited):
+        raise Failed(f"logons that were under way all the time that it was away: {waited}")
+    print(f"{sum(told.values())} logons, each answered once; under way all the time that the controller "
+          f"was away: {waited}; without a verdict: "
+          f"{sum(count for (_, status), count in told.items() if status == no_verdict)}", flush=True)
 
 
 # ---- the commands of README
@@ -624,18 +683,29 @@ def run_all(rows, controller, secrets, ntlm, folder):
             if not chosen:
                 continue
             controller.start(keys)
+            recorded = os.path.join(folder, f"{name}.pcapng")
             with Nobody(name.partition(" first")[0]), \
-                    Server(ntlm, secrets, *arguments) as server:
+                    Server(ntlm, secrets, *arguments) as server, \
+                    recording(name == "domain", server, controller, recorded):
                 for row in chosen:
                     rows.run(f"{row.client} and `ntlm serve smb`", row.name, serve, row, server,
                              controller, folder)
+            if name == "domain":
+                rows.run("`ntlm explain`", "all of these logons, recorded", explain, ntlm, recorded,
+                         secrets, server, chosen)
     if rows.wanted("README", "its commands"):
         controller.start(STRICT)
         rows.run("README", "its commands", readme, controller, ntlm)
-    name = "stopped and started twice while clients log on"
-    if rows.wanted("controller", name):
-        controller.start(STRICT)
-        rows.run("controller", name, outage, controller, secrets, ntlm, folder)
+    ways = {
+        "stopped and started twice while clients log on":
+            (controller.stop, lambda: controller.start(STRICT), 2),
+        "frozen twice while clients log on":
+            (lambda: controller.signal(signal.SIGSTOP), lambda: controller.signal(signal.SIGCONT), 7),
+    }
+    for name, way in ways.items():
+        if rows.wanted("controller", name):
+            controller.start(STRICT)
+            rows.run("controller", name, outage, *way, controller, secrets, ntlm, folder)
 
 
 if __name__ == "__main__":

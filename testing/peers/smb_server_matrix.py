@@ -273,14 +273,14 @@ class Server(torture.Ours):
 
 
 class Capture:
-    """What goes over the loopback to and from a port."""
+    """What goes over the loopback, as far as a filter of libpcap lets it through."""
 
-    def __init__(self, port, path):
-        self.port, self.path = port, path
+    def __init__(self, wanted, path):
+        self.wanted, self.path = wanted, path
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["tshark", "-q", "-i", "lo", "-f", f"tcp port {self.port}", "-w", self.path],
+            ["tshark", "-q", "-i", "lo", "-f", self.wanted, "-w", self.path],
             stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "Capturing on" in line:
@@ -325,7 +325,8 @@ def main():
     passed, failures, logons = {}, [], 0
     with tempfile.TemporaryDirectory(prefix="ntlm-serve-") as folder:
         capture = os.path.join(folder, "run.pcapng")
-        with Server(ntlm, accounts, ["insecure-bare-session-setup"]) as server, Capture(server.port, capture):
+        with Server(ntlm, accounts, ["insecure-bare-session-setup"]) as server, \
+                Capture(f"tcp port {server.port}", capture):
             for client, name, call, arguments, expected in wanted:
                 for password in (PASSWORD, "wrong"):
                     label = name if password == PASSWORD else f"{name}, wrong password"
