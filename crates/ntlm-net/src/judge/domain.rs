@@ -35,6 +35,6 @@ const fn status_of_refusal(refusal: Refusal) -> NtStatus {
         Refusal::WrongPassword | Refusal::NoSuchUser | Refusal::LogonFailure | Refusal::Guest => {
             NtStatus::LOGON_FAILURE
         }
-        refusal => NtStatus(refusal.status().0),
+        refusal => refusal.status(),
     }
 }

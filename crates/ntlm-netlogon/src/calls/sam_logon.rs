@@ -7,9 +7,9 @@ use crate::error::{DecodeError, DecodeErrorKind, TooLong};
 use crate::flags::NegotiateFlags;
 use crate::keys::{Authenticator, ChannelKeys};
 use crate::ndr::{NdrReader, NdrWriter};
-use crate::status::NtStatus;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use ntlm::NtStatus;
 use ntlm::text::Utf16String;
 
 /// Which method, and what only it has.

@@ -8,9 +8,9 @@ use crate::calls::{
 use crate::error::{DecodeError, TooLong};
 use crate::flags::NegotiateFlags;
 use crate::keys::{Algorithms, Authenticator, ChannelKeys, CredentialChain};
-use crate::status::NtStatus;
 use alloc::vec::Vec;
 use core::fmt;
+use ntlm::NtStatus;
 use ntlm::keys::Ntowfv1;
 use ntlm::text::Utf16String;
 

@@ -1,8 +1,8 @@
 //! What the status of an answer comes to (MS-ERREF 2.3, MS-APDS 3.1.5.2).
 
 use crate::error::DecodeError;
-use crate::status::NtStatus;
 use core::fmt;
+use ntlm::NtStatus;
 
 /// Each refusal with the status that says so.
 macro_rules! refusals {
