@@ -99,11 +99,12 @@ class Controller:
 
     def events(self):
         """What its audit log has since this was asked last, but for what it does by itself."""
-        with open(self.facts["AUTH_LOG"], encoding="utf-8") as log:
+        with open(self.facts["AUTH_LOG"], "rb") as log:
             log.seek(self.log_position)
-            text = log.read()
-            self.log_position = log.tell()
-        events = [json.loads(line) for line in text.splitlines() if line.strip().startswith("{")]
+            # The last line may not be whole yet.
+            lines = log.read().rpartition(b"\n")[0]
+        self.log_position += len(lines)
+        events = [json.loads(line) for line in lines.splitlines() if line.strip().startswith(b"{")]
         return [event["Authentication"] for event in events if event["type"] == "Authentication"]
 
     def judged(self):
