@@ -567,6 +567,16 @@ def outage(go_away, come_back, seconds, controller, secrets, ntlm, folder):
           f"{sum(count for (_, status), count in told.items() if status == no_verdict)}", flush=True)
 
 
+def taken_away(controller, secrets, ntlm, folder):
+    """Another by the name of our server sets a channel up, and ours is gone."""
+    with Server(ntlm, secrets, "--dc", controller.address) as server:
+        for count in (1, 2, 3):
+            clients.smbclient(server.port, controller.passwords["alice"], folder, "3.1.1",
+                              user=f"{DOMAIN}\\alice")
+            same("result", server.wait_for(count)["result"], "accepted")
+            log_on(Logon("controller", "taken away"), controller, secrets, ntlm)
+
+
 # ---- the commands of README
 
 
@@ -697,6 +707,10 @@ def run_all(rows, controller, secrets, ntlm, folder):
     if rows.wanted("README", "its commands"):
         controller.start(STRICT)
         rows.run("README", "its commands", readme, controller, ntlm)
+    name = "a channel that another by the same name takes away"
+    if rows.wanted("controller", name):
+        controller.start(STRICT)
+        rows.run("controller", name, taken_away, controller, secrets, ntlm, folder)
     ways = {
         "stopped and started twice while clients log on":
             (controller.stop, lambda: controller.start(STRICT), 2),
