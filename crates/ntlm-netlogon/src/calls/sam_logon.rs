@@ -26,6 +26,8 @@ impl SamLogonMethod {
     pub const EX_OPNUM: u16 = 39;
     /// NetrLogonSamLogonWithFlags.
     pub const WITH_FLAGS_OPNUM: u16 = 45;
+    /// NetrLogonSamLogon, which older clients call.
+    pub const SAM_LOGON_OPNUM: u16 = 2;
 
     /// Its number.
     #[must_use]
@@ -200,7 +202,7 @@ impl SamLogonRequest {
 }
 
 impl NetworkInfo {
-    fn read(r: &mut NdrReader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(r: &mut NdrReader<'_>) -> Result<Self, DecodeError> {
         let domain = r.string_header("LogonDomainName")?;
         let parameter_control = ParameterControl::from_bits_retain(r.u32("ParameterControl")?);
         r.old_large_integer("Reserved")?;
@@ -239,16 +241,16 @@ impl NetworkInfo {
     }
 }
 
-/// The answer of either method.
+/// The answer of either method, and of NetrLogonSamLogon.
 #[derive(Debug)]
 pub struct SamLogonResponse {
-    /// ReturnAuthenticator, of NetrLogonSamLogonWithFlags.
+    /// ReturnAuthenticator; `None` of NetrLogonSamLogonEx.
     pub return_authenticator: Option<Authenticator>,
     /// ValidationInformation; `None` where the logon failed.
     pub validation: Option<Validation>,
     /// Authoritative: whether the verdict is final for the account.
     pub authoritative: bool,
-    /// ExtraFlags.
+    /// ExtraFlags; 0 of NetrLogonSamLogon, which has none.
     pub extra_flags: u32,
     /// The verdict.
     pub status: NtStatus,
@@ -265,10 +267,12 @@ impl SamLogonResponse {
         let mut r = NdrReader::new(stub);
         let return_authenticator = match opnum {
             SamLogonMethod::EX_OPNUM => None,
-            SamLogonMethod::WITH_FLAGS_OPNUM => match r.pointer("ReturnAuthenticator")? {
-                true => Some(read_authenticator(&mut r, "ReturnAuthenticator")?),
-                false => None,
-            },
+            SamLogonMethod::WITH_FLAGS_OPNUM | SamLogonMethod::SAM_LOGON_OPNUM => {
+                match r.pointer("ReturnAuthenticator")? {
+                    true => Some(read_authenticator(&mut r, "ReturnAuthenticator")?),
+                    false => None,
+                }
+            }
             _ => return Err(r.error(DecodeErrorKind::WrongValue, "opnum")),
         };
         let level = ValidationLevel::read(&mut r)?;
@@ -277,7 +281,10 @@ impl SamLogonResponse {
             false => None,
         };
         let authoritative = r.u8("Authoritative")? != 0;
-        let extra_flags = r.u32("ExtraFlags")?;
+        let extra_flags = match opnum {
+            SamLogonMethod::SAM_LOGON_OPNUM => 0,
+            _ => r.u32("ExtraFlags")?,
+        };
         let status = NtStatus(r.u32("status")?);
         r.end()?;
         Ok(Self { return_authenticator, validation, authoritative, extra_flags, status })
