@@ -203,8 +203,7 @@ impl Session {
         let seq_num = self.stream(direction).seq_num.ok_or(SessionError::SequenceExhausted)?;
         // What is no signature matches none.
         let unlike = Received::of_nothing();
-        let opened =
-            self.open(direction, seq_num, buffers, received.as_ref().unwrap_or(&unlike));
+        let opened = self.open(direction, seq_num, buffers, received.as_ref().unwrap_or(&unlike));
         check_order(&received?, seq_num)?;
         opened
     }
@@ -445,7 +444,9 @@ mod tests {
                 server.restore_rc4(at_server);
                 observer.skip_number(direction);
             }
-            for (number, damage) in [None, Some(0), Some(5), None, Some(15), None].iter().enumerate() {
+            for (number, damage) in
+                [None, Some(0), Some(5), None, Some(15), None].iter().enumerate()
+            {
                 for direction in Direction::ALL {
                     let (from, to) = match direction {
                         Direction::ClientToServer => (&mut client, &mut server),
@@ -461,8 +462,7 @@ mod tests {
                     let mut buffers = [Buffer::Sealed(&mut text)];
                     let opened = observer.observe_buffers(direction, &mut buffers, &signature);
                     // Without ESS a signature has four bytes of random padding.
-                    let holds = damage.is_none()
-                        || (*damage == Some(5) && !flags.contains(ess));
+                    let holds = damage.is_none() || (*damage == Some(5) && !flags.contains(ess));
                     assert_eq!(opened.is_ok(), holds, "{flags:?}, message {number}");
                     assert_eq!(text, if holds { *b"some text" } else { [0; 9] });
                 }
