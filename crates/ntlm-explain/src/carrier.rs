@@ -279,10 +279,8 @@ impl SmbPacket<'_> {
 /// A fragment of DCE/RPC, over TCP or inside a named pipe, or its beginning.
 #[derive(Clone, Copy, Debug)]
 pub struct RpcFragment<'a> {
-    /// Who sent it: the client is who binds.
+    /// Who sent it.
     pub direction: Direction,
-    /// Whether that client is the flow's server, whose ends were guessed.
-    pub is_reversed: bool,
     /// Tells associations of one flow apart: 0 over TCP, each pipe has a number of its own.
     pub association: u64,
     /// The conversation of its verifier, where that is NTLM's or SPNEGO's.

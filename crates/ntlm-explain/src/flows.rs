@@ -122,6 +122,7 @@ where
             Ok(Some(Event::Gap(gap))) => {
                 if let Some(flow) = flows.get_mut(gap.flow) {
                     flow.smb.get().gap(gap.origin.frame);
+                    flow.rpc.get().gap(gap.origin.frame);
                     flow.with(&mut exchanges, |reader, listener| reader.gap(&gap, listener));
                 }
             }

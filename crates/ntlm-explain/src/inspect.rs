@@ -344,7 +344,7 @@ fn signatures(
 
 fn gaps(gap: Option<u64>, is_cut_off: bool, say: &mut impl FnMut(FindingCode, String)) {
     if let Some(frame) = gap {
-        let text = format!("fragments of this association are missing before frame {frame}");
+        let text = format!("packets of this connection are missing before frame {frame}");
         say(FindingCode::RpcGap, text);
     }
     if is_cut_off {

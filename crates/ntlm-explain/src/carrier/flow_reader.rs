@@ -147,9 +147,9 @@ impl Listener for Flipped<'_> {
         self.0.packet(&SmbPacket { direction, ..*packet })
     }
 
-    /// Its client is who binds in any case.
     fn fragment(&mut self, fragment: &RpcFragment<'_>) {
-        self.0.fragment(&RpcFragment { is_reversed: true, ..*fragment });
+        let direction = fragment.direction.opposite();
+        self.0.fragment(&RpcFragment { direction, ..*fragment });
     }
 }
 

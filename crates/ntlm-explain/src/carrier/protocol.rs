@@ -173,7 +173,6 @@ impl Out<'_> {
         let Fragment { association, conversation, has_mech_list_mic, .. } = *fragment;
         self.listener.fragment(&RpcFragment {
             direction: message.direction,
-            is_reversed: false,
             association,
             conversation,
             has_mech_list_mic,

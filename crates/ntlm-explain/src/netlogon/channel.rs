@@ -321,10 +321,12 @@ impl Channel {
         ];
     }
 
-    /// What it came to. `unanswered` are the calls without an answer.
+    /// What it came to. `unanswered` are the calls without an answer, `gap` the first frame before which
+    /// packets of the flow are missing.
     pub(crate) fn end(
         mut self,
         unanswered: impl Iterator<Item = Question>,
+        gap: Option<u64>,
         is_cut_off: bool,
         known: Known<'_>,
     ) -> ChannelExplained {
@@ -377,7 +379,8 @@ impl Channel {
             findings: Vec::new(),
         };
         let unchecked = self.tally.whys();
-        inspect::channel(&explained, &unchecked, self.gap, is_cut_off, &mut self.findings);
+        let gap = self.gap.or(gap);
+        inspect::channel(&explained, &unchecked, gap, is_cut_off, &mut self.findings);
         explained.findings = self.findings.into_sorted();
         explained
     }

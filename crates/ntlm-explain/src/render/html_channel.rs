@@ -22,7 +22,7 @@ pub fn html_channel(channel: &ChannelExplained) -> String {
     for logon in &channel.logons {
         let (tone, verdict) = view::verdict(logon);
         let who = escaped(&view::logon(logon));
-        let _ = write!(out, "<details open><summary>{who} {}</summary>\n", badge(tone, &verdict));
+        let _ = writeln!(out, "<details open><summary>{who} {}</summary>", badge(tone, &verdict));
         facts(&mut out, &view::logon_facts(logon));
         out.push_str("</details>\n");
     }

@@ -22,6 +22,8 @@ pub(crate) struct Connection {
     sessions: BTreeMap<u64, (u64, Box<Session>)>,
     /// Keys of the logon that the fragment which comes next completes.
     proved: Option<(u64, KeySchedule)>,
+    /// The first frame before which fragments may be missing.
+    gap: Option<u64>,
     /// A fragment while it is unsealed.
     scratch: Vec<u8>,
     ended: Vec<Ended>,
@@ -68,6 +70,11 @@ impl Connection {
         }
     }
 
+    /// Packets of the flow are missing before a frame.
+    pub(crate) fn gap(&mut self, frame: u64) {
+        self.gap.get_or_insert(frame);
+    }
+
     /// A fragment went by.
     pub(crate) fn fragment(
         &mut self,
@@ -75,20 +82,22 @@ impl Connection {
         endpoints: Endpoints,
         shared: &mut Shared<'_>,
     ) {
-        let direction = match fragment.direction {
-            ntlm_capture::Direction::ClientToServer => Direction::ClientToServer,
-            ntlm_capture::Direction::ServerToClient => Direction::ServerToClient,
-        };
-        if fragment.is_after_gap {
-            self.gap(fragment.association, direction, fragment.origin.frame);
-        }
         let Ok(header) = Header::decode(fragment.bytes) else { return };
+        let direction = sender(header.ptype);
+        let is_reversed = fragment.direction
+            != match direction {
+                Direction::ClientToServer => ntlm_capture::Direction::ClientToServer,
+                Direction::ServerToClient => ntlm_capture::Direction::ServerToClient,
+            };
+        if fragment.is_after_gap {
+            self.lose(fragment.association, direction, fragment.origin.frame);
+        }
         match header.ptype {
             PacketType::REQUEST | PacketType::RESPONSE | PacketType::FAULT => {
                 self.call(fragment, direction, &header, shared);
             }
             _ => {
-                let ends = ends(endpoints, fragment.is_reversed);
+                let ends = ends(endpoints, is_reversed);
                 self.handshake(fragment, direction, ends, shared);
             }
         }
@@ -106,17 +115,19 @@ impl Connection {
 
     /// The flow is over, or the capture is.
     pub(crate) fn end(&mut self, is_cut_off: bool, known: Known<'_>) {
+        let gap = self.gap;
         let sessions = std::mem::take(&mut self.sessions).into_values();
-        self.ended.extend(sessions.filter_map(|(_, session)| session.end(is_cut_off)));
+        self.ended.extend(sessions.filter_map(|(_, session)| session.end(gap, is_cut_off)));
         for (_, association) in std::mem::take(&mut self.associations) {
-            self.channels.extend(association.end(is_cut_off, known));
+            self.channels.extend(association.end(gap, is_cut_off, known));
         }
     }
 
-    fn gap(&mut self, association: u64, direction: Direction, frame: u64) {
+    fn lose(&mut self, association: u64, direction: Direction, frame: u64) {
+        self.gap(frame);
         for (of, session) in self.sessions.values_mut() {
             if *of == association {
-                session.gap(direction, frame);
+                session.gap(direction);
             }
         }
         if let Some(association) = self.associations.get_mut(&association) {
@@ -167,7 +178,8 @@ impl Connection {
                 let (context, token) = (context(&verifier), verifier.auth_value);
                 let channel = Channel::new(context, token, ends, frame, shared.known);
                 let before = association.channel.replace(Box::new(channel));
-                let before = before.map(|before| before.end([].into_iter(), false, shared.known));
+                let before =
+                    before.map(|before| before.end([].into_iter(), self.gap, false, shared.known));
                 self.channels.extend(before);
             }
             (Body::BindAck(_), Some(_)) => {
@@ -195,11 +207,11 @@ impl Connection {
         let is_over = |session: &Session| session.is_over(proved.is_some());
         if self.sessions.get(&conversation).is_some_and(|(_, session)| is_over(session)) {
             let before = self.sessions.remove(&conversation);
-            self.ended.extend(before.and_then(|(_, session)| session.end(false)));
+            self.ended.extend(before.and_then(|(_, session)| session.end(self.gap, false)));
         }
         if !self.sessions.contains_key(&conversation) && self.sessions.len() >= MOST {
             let oldest = self.sessions.pop_first();
-            self.ended.extend(oldest.and_then(|(_, (_, session))| session.end(true)));
+            self.ended.extend(oldest.and_then(|(_, (_, session))| session.end(self.gap, true)));
         }
         let new = || (association, Box::new(Session::new(context(verifier))));
         let (_, session) = self.sessions.entry(conversation).or_insert_with(new);
@@ -264,15 +276,20 @@ impl Connection {
         if self.associations.len() >= MOST
             && let Some((_, oldest)) = self.associations.pop_first()
         {
-            self.channels.extend(oldest.end(true, known));
+            self.channels.extend(oldest.end(self.gap, true, known));
         }
     }
 }
 
 impl Association {
-    fn end(mut self, is_cut_off: bool, known: Known<'_>) -> Option<ChannelExplained> {
+    fn end(
+        mut self,
+        gap: Option<u64>,
+        is_cut_off: bool,
+        known: Known<'_>,
+    ) -> Option<ChannelExplained> {
         let unanswered = self.calls.unanswered();
-        self.channel.map(|channel| channel.end(unanswered, is_cut_off, known))
+        self.channel.map(|channel| channel.end(unanswered, gap, is_cut_off, known))
     }
 }
 
@@ -281,6 +298,18 @@ const fn context(verifier: &AuthVerifier<'_>) -> SecurityContext {
         auth_type: verifier.auth_type,
         auth_level: verifier.auth_level,
         auth_context_id: verifier.auth_context_id,
+    }
+}
+
+/// Who sends such a PDU, whichever way the flow was guessed to go.
+const fn sender(ptype: PacketType) -> Direction {
+    match ptype {
+        PacketType::RESPONSE
+        | PacketType::FAULT
+        | PacketType::BIND_ACK
+        | PacketType::BIND_NAK
+        | PacketType::ALTER_CONTEXT_RESP => Direction::ServerToClient,
+        _ => Direction::ClientToServer,
     }
 }
 

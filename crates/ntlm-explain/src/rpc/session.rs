@@ -19,7 +19,6 @@ pub(super) struct Session {
     keyed: Option<Box<Keyed>>,
     /// Where a key stream stands is not known any more, by direction of its sender.
     lost: [bool; 2],
-    gap: Option<u64>,
     unsealed: u64,
     /// Messages that do not hold while nothing behind them does: their frames and what they are.
     /// Where both directions share a key stream, a loss in one may show late.
@@ -47,7 +46,6 @@ impl Session {
             context,
             keyed: None,
             lost: [false; 2],
-            gap: None,
             unsealed: 0,
             suspects: Vec::new(),
             tally: Tally::default(),
@@ -80,9 +78,8 @@ impl Session {
         }
     }
 
-    /// Fragments of this direction may be missing before a frame.
-    pub(super) fn gap(&mut self, direction: Direction, frame: u64) {
-        self.gap.get_or_insert(frame);
+    /// Fragments of this direction may be missing.
+    pub(super) fn gap(&mut self, direction: Direction) {
         let is_shared = self.keyed.as_ref().is_some_and(|keyed| keyed.is_shared);
         for (lost, of) in self.lost.iter_mut().zip(Direction::ALL) {
             *lost |= is_shared || of == direction;
@@ -141,7 +138,7 @@ impl Session {
                 if !matches!(error, ProtectError::Ntlm(_)) {
                     *lost = true;
                 }
-                let message = describe(bytes, direction, &error);
+                let message = describe(bytes, direction, keyed.is_shared, &error);
                 if is_suspect {
                     self.suspects.push((frame, message));
                 } else {
@@ -159,8 +156,9 @@ impl Session {
         }
     }
 
-    /// What it came to, if its exchange is known.
-    pub(super) fn end(mut self, is_cut_off: bool) -> Option<Ended> {
+    /// What it came to, if its exchange is known. `gap` is the first frame before which fragments may
+    /// be missing.
+    pub(super) fn end(mut self, gap: Option<u64>, is_cut_off: bool) -> Option<Ended> {
         self.confirm();
         let rpc = RpcExplained {
             auth_type: auth_type_text(self.context.auth_type),
@@ -169,22 +167,24 @@ impl Session {
             unsealed: self.unsealed,
             unchecked: self.tally.whys(),
             failures: self.tally.failures,
-            gap: self.gap,
+            gap,
             is_cut_off,
         };
         Some(Ended { ticket: self.ticket?, rpc })
     }
 }
 
-fn describe(bytes: &[u8], direction: Direction, error: &ProtectError) -> String {
+fn describe(bytes: &[u8], direction: Direction, is_shared: bool, error: &ProtectError) -> String {
     let name = inspect::fragment_name(bytes);
     match error {
         ProtectError::Ntlm(SessionError::MessageAltered) => {
-            let (signing, sealing) = match direction {
-                Direction::ClientToServer => ("ClientSigningKey", "ClientSealingKey"),
-                Direction::ServerToClient => ("ServerSigningKey", "ServerSealingKey"),
+            let keys = match direction {
+                // Without extended session security one key serves both directions.
+                _ if is_shared => "SealingKey",
+                Direction::ClientToServer => "ClientSigningKey and ClientSealingKey",
+                Direction::ServerToClient => "ServerSigningKey and ServerSealingKey",
             };
-            format!("the signature of {name} does not hold under {signing} and {sealing}")
+            format!("the signature of {name} does not hold under {keys}")
         }
         error => format!("the signature of {name} does not hold: {error}"),
     }
