@@ -263,6 +263,9 @@ findings! {
     /// The credentials of a Netlogon secure channel do not hold under the secret that was given for the machine account.
     NetlogonCredentialInvalid "netlogon-credential-invalid" Error
         "Check the secrets file: machines change their passwords every month."
+    /// No signature of a Netlogon secure channel holds under the key that is known: it is that of another channel.
+    NetlogonOtherKey "netlogon-other-key" Warning
+        "Begin the capture before the channel is set up, without loss; or give the netlogon_session_key of this one."
     /// How a Netlogon secure channel was set up was not seen.
     NetlogonSetupNotSeen "netlogon-setup-not-seen" Info
         "Begin the capture before the member's service starts, or give its netlogon_session_key."

@@ -49,6 +49,8 @@ pub(crate) struct Channel {
     due: u64,
     gap: Option<u64>,
     unsealed: u64,
+    /// Signatures that do not hold while none does: the key may be that of another channel.
+    suspects: Vec<(u64, String)>,
     logons: Vec<LogonExplained>,
     more_logons: u64,
     tally: Tally,
@@ -61,6 +63,8 @@ struct Keyed {
     protection: NetlogonProtection,
 }
 
+/// More signatures than this are not suspected but counted.
+const MOST_SUSPECTS: usize = 64;
 /// More logons of one association than this are counted only.
 const MOST_LOGONS: usize = 1024;
 
@@ -91,6 +95,7 @@ impl Channel {
             due: 0,
             gap: None,
             unsealed: 0,
+            suspects: Vec::new(),
             logons: Vec::new(),
             more_logons: 0,
             tally: Tally::default(),
@@ -99,10 +104,9 @@ impl Channel {
     }
 
     /// The server takes the bind.
-    pub(crate) fn bound(&mut self, header_signing: bool, frame: u64, setups: &Setups) {
+    pub(crate) fn bound(&mut self, header_signing: bool, frame: u64) {
         self.header_signing = header_signing;
         self.frames.push(frame);
-        self.setup = setups.get(self.ends.server.ip(), &self.computer);
     }
 
     /// Fragments may be missing before a frame.
@@ -118,6 +122,7 @@ impl Channel {
         is_whole: bool,
         frame: u64,
         known: Known<'_>,
+        setups: &Setups,
     ) -> bool {
         let header = Header::decode(bytes).ok();
         let layout = header.as_ref().and_then(Layout::of);
@@ -127,6 +132,7 @@ impl Channel {
         };
         if !self.is_settled {
             let token = bytes.get(layout.auth_value).unwrap_or_default();
+            self.setup = setups.get(self.ends.server.ip(), &self.computer, frame);
             self.settle(algorithms_of(token), known);
         }
         let is_sealed = self.context.auth_level == AuthLevel::PKT_PRIVACY;
@@ -150,6 +156,9 @@ impl Channel {
                 }
                 self.due = self.due.max(number.saturating_add(1));
                 self.unsealed += u64::from(is_sealed);
+                for (frame, text) in std::mem::take(&mut self.suspects) {
+                    self.tally.count(Checked::Invalid(text), frame);
+                }
                 self.tally.count(Checked::Valid, frame);
                 true
             }
@@ -163,7 +172,11 @@ impl Channel {
                     error => format!(": {error}"),
                 };
                 let text = format!("the signature of {name} does not hold{why}");
-                self.tally.count(Checked::Invalid(text), frame);
+                if self.tally.signatures.valid == 0 && self.suspects.len() < MOST_SUSPECTS {
+                    self.suspects.push((frame, text));
+                } else {
+                    self.tally.count(Checked::Invalid(text), frame);
+                }
                 false
             }
         }
@@ -335,6 +348,14 @@ impl Channel {
             let (logon, problem) = LogonExplained::asked(question, known);
             self.unreadable("request", frame, problem);
             self.push(logon);
+        }
+        if !self.suspects.is_empty() {
+            for (frame, _) in std::mem::take(&mut self.suspects) {
+                self.tally.count(Checked::Unchecked(Unchecked::NoKey), frame);
+            }
+            let text = "no signature holds under the session key that is known: it is that of another channel, \
+                        whose setup was seen or given in place of this one's";
+            self.findings.say(FindingCode::NetlogonOtherKey, text);
         }
         self.logons.sort_by_key(|logon| logon.frames.first().copied());
         if self.more_logons > 0 {

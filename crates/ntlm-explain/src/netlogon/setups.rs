@@ -2,7 +2,8 @@
 //! (MS-NRPC 3.1.4.1, 3.5.4.4).
 //!
 //! A server keeps challenges and session keys by the client's computer name, and so do we, by server
-//! and computer name: the association that the key protects is mostly another one.
+//! and computer name: the association that the key protects is mostly another one. Connections that
+//! lost their beginning are told late, so it is the frames that show what was the latest.
 
 use super::calls::Heard;
 use ntlm::text::Utf16String;
@@ -24,11 +25,14 @@ type Name = (IpAddr, Utf16String);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// From NetrServerReqChallenge, until it is used.
-    challenges: Option<Challenges>,
+    /// From NetrServerReqChallenge.
+    challenges: VecDeque<Challenges>,
     /// From NetrServerAuthenticate3, where it succeeded.
-    setup: Option<Arc<Setup>>,
+    setups: VecDeque<Arc<Setup>>,
 }
+
+/// More of one computer than this are not remembered.
+const MOST_OF_ONE: usize = 16;
 
 /// Both challenges.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,16 @@ impl Setups {
     /// More than this, and the oldest are forgotten.
     const MOST: usize = 4096;
 
-    /// The latest setup of a computer with a server, without regard to case.
-    pub(super) fn get(&self, server: IpAddr, computer: &Utf16String) -> Option<Arc<Setup>> {
-        self.known.get(&(server, computer.to_uppercase()))?.setup.clone()
+    /// The latest setup of a computer with a server before a frame. Names have no case.
+    pub(super) fn get(
+        &self,
+        server: IpAddr,
+        computer: &Utf16String,
+        before: u64,
+    ) -> Option<Arc<Setup>> {
+        let setups = &self.known.get(&(server, computer.to_uppercase()))?.setups;
+        let earlier = setups.iter().filter(|setup| setup.frames < [before; 2]);
+        earlier.max_by_key(|setup| setup.frames).cloned()
     }
 
     fn entry(&mut self, server: IpAddr, computer: &Utf16String) -> &mut Known {
@@ -82,12 +93,12 @@ impl Setups {
         frames: [u64; 2],
     ) {
         let known = self.entry(server, &request.computer_name);
-        // Challenges serve once, whatever comes of it.
-        let challenges = known.challenges.take();
         if response.status != NtStatus::SUCCESS {
             return;
         }
-        known.setup = Some(Arc::new(Setup {
+        let earlier = known.challenges.iter().filter(|challenges| challenges.frames < frames);
+        let challenges = earlier.max_by_key(|challenges| challenges.frames).copied();
+        let setup = Arc::new(Setup {
             challenges,
             account_name: request.account_name,
             secure_channel_type: request.secure_channel_type,
@@ -95,8 +106,16 @@ impl Setups {
             server_credential: response.server_credential,
             negotiate_flags: response.negotiate_flags,
             frames,
-        }));
+        });
+        push(&mut known.setups, setup);
     }
+}
+
+fn push<T>(latest: &mut VecDeque<T>, next: T) {
+    if latest.len() >= MOST_OF_ONE {
+        latest.pop_front();
+    }
+    latest.push_back(next);
 }
 
 /// Takes note of a call that sets a channel up.
@@ -104,8 +123,8 @@ pub(crate) fn hear_setup(setups: &mut Setups, server: IpAddr, heard: Heard) {
     match heard {
         Heard::Challenge { request, response, frames } if response.status == NtStatus::SUCCESS => {
             let (client, server_challenge) = (request.client_challenge, response.server_challenge);
-            setups.entry(server, &request.computer_name).challenges =
-                Some(Challenges { client, server: server_challenge, frames });
+            let known = setups.entry(server, &request.computer_name);
+            push(&mut known.challenges, Challenges { client, server: server_challenge, frames });
         }
         Heard::Authenticate { request, response, frames } => {
             setups.authenticated(server, request, response, frames);

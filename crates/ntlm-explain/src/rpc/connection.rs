@@ -185,7 +185,7 @@ impl Connection {
             (Body::BindAck(_), Some(_)) => {
                 if let Some(channel) = &mut association.channel {
                     let signs = pdu.pfc_flags.contains(PfcFlags::SUPPORT_HEADER_SIGN);
-                    channel.bound(signs, frame, shared.setups);
+                    channel.bound(signs, frame);
                 }
             }
             _ => {}
@@ -246,7 +246,7 @@ impl Connection {
             _ if is_bare_fault => true,
             (Some((_, session)), _) => session.fragment(direction, bytes, is_whole, frame),
             (None, Some(channel)) => {
-                channel.fragment(direction, bytes, is_whole, frame, shared.known)
+                channel.fragment(direction, bytes, is_whole, frame, shared.known, shared.setups)
             }
             (None, None) => header.auth_length == 0,
         };

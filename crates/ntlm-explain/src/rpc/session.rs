@@ -85,10 +85,7 @@ impl Session {
             *lost |= is_shared || of == direction;
         }
         // They may have been behind the loss already.
-        let suspects = std::mem::take(&mut self.suspects);
-        suspects.iter().for_each(|(frame, _)| {
-            self.tally.count(Checked::Unchecked(Unchecked::KeyStream), *frame);
-        });
+        self.acquit();
     }
 
     /// A request, response or fault, which is unsealed in place. Whether its stub can be read.
@@ -156,9 +153,19 @@ impl Session {
         }
     }
 
+    /// The key stream may be elsewhere, so what did not hold was not checked.
+    fn acquit(&mut self) {
+        for (frame, _) in std::mem::take(&mut self.suspects) {
+            self.tally.count(Checked::Unchecked(Unchecked::KeyStream), frame);
+        }
+    }
+
     /// What it came to, if its exchange is known. `gap` is the first frame before which fragments may
     /// be missing.
     pub(super) fn end(mut self, gap: Option<u64>, is_cut_off: bool) -> Option<Ended> {
+        if gap.is_some() || is_cut_off {
+            self.acquit();
+        }
         self.confirm();
         let rpc = RpcExplained {
             auth_type: auth_type_text(self.context.auth_type),
