@@ -88,11 +88,12 @@ fn protected(packet: &Packet) -> Option<(usize, usize)> {
     const HEADER: usize = 24;
     let payload = Segment::parse(&packet.bytes)?.payload.len();
     let start = packet.bytes.len() - payload;
-    let pdu = &packet.bytes[start..];
-    let [5, 0, 0 | 2 | 3, ..] = *pdu else { return None };
-    let auth_length = usize::from(u16::from_le_bytes([pdu[10], pdu[11]]));
+    let pdu = packet.bytes.get(start..)?;
+    let [5, 0, 0 | 2 | 3, _, _, _, _, _, _, _, low, high, ..] = *pdu else { return None };
+    let auth_length = usize::from(u16::from_le_bytes([low, high]));
     let token = pdu.len().checked_sub(auth_length)?;
-    (auth_length >= 16 && pdu[token - 7] > 2).then_some((start + HEADER, start + token))
+    let auth_level = *pdu.get(token.checked_sub(7)?)?;
+    (auth_length >= 16 && auth_level > 2).then_some((start + HEADER, start + token))
 }
 
 #[test]
