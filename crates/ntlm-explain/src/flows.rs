@@ -8,7 +8,7 @@ use crate::carrier::{Carrier, FlowReader, Listener, Report, RpcFragment, SmbPack
 use crate::explain::{Known, with_keys};
 use crate::explained::Explained;
 use crate::inspect;
-use crate::netlogon::{ChannelExplained, Setups};
+use crate::netlogon::{ChannelExplained, Setups, proof};
 use crate::queue::Queue;
 use crate::rpc::{self, Shared};
 use crate::smb::{self, Logon};
@@ -436,8 +436,8 @@ impl PassedOn {
         let found = &explained.found;
         let response = match (&found.authenticate, &found.bare) {
             (Some(seen), _) => AuthenticateMessage::decode(&seen.bytes)
-                .map(|message| message.nt_challenge_response.bytes().to_vec()),
-            (None, Some(bare)) => Ok(bare.nt.bytes.clone()),
+                .map(|message| proof(message.nt_challenge_response.bytes())),
+            (None, Some(bare)) => Ok(proof(&bare.nt.bytes)),
             (None, None) => return,
         };
         let Ok(response) = response else { return };
@@ -452,7 +452,7 @@ impl PassedOn {
     fn link(&self, channel: &mut ChannelExplained) {
         for logon in &mut channel.logons {
             let known = logon.challenge.as_ref().and_then(|challenge| self.known.get(challenge));
-            let same = known.filter(|(_, response)| *response == logon.nt_challenge_response);
+            let same = known.filter(|(_, proof)| *proof == logon.proof);
             logon.exchange = same.map(|(id, _)| *id);
         }
     }
@@ -460,4 +460,73 @@ impl PassedOn {
 
 fn slot(id: FlowId) -> Option<usize> {
     usize::try_from(id.slot()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ntlm::text::CodePage;
+    use ntlm_accounts::{Accounts, Format};
+    use ntlm_capture::Limits;
+    use std::path::Path;
+
+    #[derive(Default)]
+    struct Found {
+        exchanges: Vec<Explained>,
+        channels: Vec<ChannelExplained>,
+    }
+
+    impl Sink for Found {
+        fn exchange(&mut self, explained: Explained) {
+            self.exchanges.push(explained);
+        }
+
+        fn channel(&mut self, channel: ChannelExplained) {
+            self.channels.push(channel);
+        }
+    }
+
+    fn found(name: &str) -> Found {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+        let file = std::fs::read(folder.join("captures").join(name)).unwrap();
+        let mut accounts = Accounts::new(CodePage::Cp850);
+        let text = std::fs::read_to_string(folder.join("accounts.toml")).unwrap();
+        accounts.add("accounts.toml", &text, Format::Toml).unwrap();
+        let known = Known { accounts: &accounts, code_page: CodePage::Cp850 };
+        let mut found = Found::default();
+        let mut capture = Capture::new(&file[..], Limits::default());
+        explain_capture(&mut capture, known, &mut found).unwrap();
+        found
+    }
+
+    /// No recording has both, so the logon of one stands for what the other's server passes on.
+    #[test]
+    fn a_logon_passed_through_is_linked_to_its_exchange() {
+        for name in ["smbclient-smb3_11-sign-ntlmv1-ess.pcap", "smbclient-nt1-noextsec-ntlmv2.pcap"]
+        {
+            let mut exchange = found(name).exchanges.remove(0);
+            exchange.id = 7;
+            let mut passed_on = PassedOn::default();
+            passed_on.remember(&exchange);
+            let mut channel = found("netlogon-aes-seal-tcp.pcap").channels.remove(0);
+            passed_on.link(&mut channel);
+            assert!(channel.logons.iter().all(|logon| logon.exchange.is_none()), "{name}");
+            let nt = match (&exchange.found.authenticate, &exchange.found.bare) {
+                (Some(seen), _) => {
+                    let message = AuthenticateMessage::decode(&seen.bytes).unwrap();
+                    message.nt_challenge_response.bytes().to_vec()
+                }
+                (None, bare) => bare.as_ref().unwrap().nt.bytes.clone(),
+            };
+            let logon = &mut channel.logons[1];
+            logon.challenge = exchange.challenge_for_domain_controller.clone();
+            // The same challenge alone does not do.
+            passed_on.link(&mut channel);
+            assert_eq!(channel.logons[1].exchange, None, "{name}");
+            channel.logons[1].proof = proof(&nt);
+            passed_on.link(&mut channel);
+            let linked: Vec<_> = channel.logons.iter().map(|logon| logon.exchange).collect();
+            assert_eq!(linked, [None, Some(7), None, None, None], "{name}");
+        }
+    }
 }

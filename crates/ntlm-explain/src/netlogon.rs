@@ -13,6 +13,7 @@ mod setups;
 
 pub(crate) use calls::Calls;
 pub(crate) use channel::{Channel, Ends};
+pub(crate) use logon::proof;
 pub use logon::{LogonExplained, Validated};
 pub(crate) use setups::{Setups, hear_setup};
 

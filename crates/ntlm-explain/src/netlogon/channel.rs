@@ -52,6 +52,8 @@ pub(crate) struct Channel {
     /// Signatures that do not hold while none does: the key may be that of another channel.
     suspects: Vec<(u64, String)>,
     logons: Vec<LogonExplained>,
+    /// About how many bytes they take.
+    size: usize,
     more_logons: u64,
     tally: Tally,
     findings: Findings,
@@ -67,6 +69,8 @@ struct Keyed {
 const MOST_SUSPECTS: usize = 64;
 /// More logons of one association than this are counted only.
 const MOST_LOGONS: usize = 1024;
+/// More bytes of them are not kept.
+const MOST_OF_LOGONS: usize = 1 << 20;
 
 impl Channel {
     /// The client binds with this token, NL_AUTH_MESSAGE.
@@ -97,6 +101,7 @@ impl Channel {
             unsealed: 0,
             suspects: Vec::new(),
             logons: Vec::new(),
+            size: 0,
             more_logons: 0,
             tally: Tally::default(),
             findings: Findings::default(),
@@ -212,13 +217,14 @@ impl Channel {
     }
 
     const fn is_full(&self) -> bool {
-        self.logons.len() >= MOST_LOGONS
+        self.logons.len() >= MOST_LOGONS || self.size >= MOST_OF_LOGONS
     }
 
     fn push(&mut self, logon: LogonExplained) {
         if self.is_full() {
             self.more_logons += 1;
         } else {
+            self.size += logon.size();
             self.logons.push(logon);
         }
     }

@@ -47,9 +47,14 @@ pub struct LogonExplained {
     /// The exchange of this capture that was passed through.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<u64>,
-    /// NtChallengeResponse, by which that exchange is known.
+    /// The beginning of NtChallengeResponse, by which that exchange is known.
     #[serde(skip)]
-    pub(crate) nt_challenge_response: Vec<u8>,
+    pub(crate) proof: Vec<u8>,
+}
+
+/// As much of an NT response as tells it from others: NTProofStr, or all of NTLMv1.
+pub(crate) fn proof(nt_challenge_response: &[u8]) -> Vec<u8> {
+    nt_challenge_response.iter().take(24).copied().collect()
 }
 
 /// What a domain controller says of an account.
@@ -93,7 +98,7 @@ impl LogonExplained {
             user_session_key: None,
             lm_key: None,
             exchange: None,
-            nt_challenge_response: Vec::new(),
+            proof: Vec::new(),
         };
         let request = match question.asks {
             Asks::Logon(Ok(request)) => request,
@@ -157,7 +162,7 @@ impl LogonExplained {
         };
         self.kind = Some("network");
         self.challenge = Some(hex(&info.lm_challenge));
-        self.nt_challenge_response = info.nt_challenge_response;
+        self.proof = proof(&info.nt_challenge_response);
     }
 
     /// The answer came. Without `keys`, what is encrypted in it stays unknown. Returns what is wrong
@@ -200,6 +205,18 @@ impl LogonExplained {
     pub(super) fn failed(&mut self, status: String, frame: u64) {
         self.frames.push(frame);
         self.status = Some(status);
+    }
+
+    /// About how many bytes it takes to keep it.
+    pub(super) fn size(&self) -> usize {
+        let AccountNames { domain, user, workstation } = &self.account;
+        let texts = [domain, user, workstation].into_iter();
+        let validated = self.validated.iter();
+        let said = validated.flat_map(|it| [&it.domain, &it.user, &it.logon_server]);
+        let groups = self.validated.iter().flat_map(|it| &it.groups);
+        let texts = texts.chain(said).chain(groups);
+        let texts: usize = texts.map(|text| text.len() + size_of::<String>()).sum();
+        size_of::<Self>() + texts
     }
 
     /// Replaces the value of every key by a mask of the same length.
