@@ -3,15 +3,19 @@
 //! `crates/ntlm-netlogon/tests/it/hostile.rs` runs the same functions over captured fragments and
 //! recorded stubs, cut off and changed, and over `testdata/regress/`.
 
-use ntlm::keys::{Direction, Ntowfv1};
+use ntlm::keys::{AccountSecret, Direction, Ntowfv1};
 use ntlm::text::Utf16String;
+use ntlm::{
+    AccountName, ClientConfig, Credential, FileTime, Fresh, Server, ServerConfig, ServerNames,
+};
 use ntlm_netlogon::calls::{
     Authenticate3Request, Authenticate3Response, CapabilitiesRequest, CapabilitiesResponse,
     ChallengeRequest, ChallengeResponse, LogonInformation, MapResponse, ObservedLogon,
     SamLogonMethod, SamLogonRequest, SamLogonResponse, SecureChannelType,
 };
 use ntlm_netlogon::client::{
-    AssociationError, Binding, Challenging, ChannelConfig, ChannelPolicy, Security,
+    Altered, Association, AssociationError, Binding, Challenging, ChannelConfig, ChannelPolicy,
+    NtlmBinding, NtlmBindingConfig, NtlmPackage, NtlmResponding, Responded, Security,
 };
 use ntlm_netlogon::flags::NegotiateFlags;
 use ntlm_netlogon::keys::{Algorithms, ChannelKeys, SessionKey};
@@ -20,16 +24,18 @@ use ntlm_netlogon::pdu::{
     SyntaxId,
 };
 use ntlm_netlogon::protect::{Coverage, NetlogonProtection};
+use ntlm_spnego::{Acceptor, AcceptorConfig, AcceptorStep};
 
 /// A target's name and what it checks.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this file.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("rpc_pdu", rpc_pdu),
     ("netlogon_calls", netlogon_calls),
     ("netlogon_protect", netlogon_protect),
     ("netlogon_client", netlogon_client),
+    ("rpc_client", rpc_client),
 ];
 
 /// A stream of fragments: what decodes encodes to what decodes to the same.
@@ -64,12 +70,11 @@ pub fn netlogon_calls(stub: &[u8]) {
     let _ = Authenticate3Response::decode(stub);
     let _ = CapabilitiesResponse::decode(stub);
     let _ = MapResponse::decode(stub);
-    let opnums = [
-        SamLogonMethod::SAM_LOGON_OPNUM,
+    for opnum in [
         SamLogonMethod::EX_OPNUM,
         SamLogonMethod::WITH_FLAGS_OPNUM,
-    ];
-    for opnum in opnums {
+        SamLogonMethod::SAM_LOGON_OPNUM,
+    ] {
         let observed = ObservedLogon::decode(opnum, stub);
         if let Ok(decoded) = SamLogonRequest::decode(opnum, stub)
             && let Ok(encoded) = decoded.encode()
@@ -151,6 +156,36 @@ pub fn netlogon_protect(data: &[u8]) {
     }
 }
 
+/// bind_ack, or the answer to alter_context, with this token.
+fn accepting(auth_type: AuthType, token: &[u8], alter: bool) -> Vec<u8> {
+    let result = ContextResult {
+        result: ContextResult::ACCEPTANCE,
+        reason: 0,
+        transfer_syntax: SyntaxId::NDR,
+    };
+    let ack = BindAck {
+        max_xmit_frag: 5840,
+        max_recv_frag: 5840,
+        assoc_group_id: 1,
+        sec_addr: b"135\0",
+        results: vec![result],
+    };
+    let pdu = Pdu {
+        rpc_vers_minor: 0,
+        pfc_flags: PfcFlags::WHOLE | PfcFlags::SUPPORT_HEADER_SIGN,
+        call_id: 1,
+        body: if alter { Body::AlterContextResp(ack) } else { Body::BindAck(ack) },
+        verifier: Some(AuthVerifier {
+            auth_pad: &[],
+            auth_type,
+            auth_level: AuthLevel::PKT_PRIVACY,
+            auth_context_id: 1,
+            auth_value: token.get(..token.len().min(60_000)).unwrap_or_default(),
+        }),
+    };
+    pdu.encode().expect("it fits")
+}
+
 fn bound() -> (Binding, Vec<u8>) {
     let security = Security::Netlogon {
         keys: ChannelKeys {
@@ -162,31 +197,8 @@ fn bound() -> (Binding, Vec<u8>) {
         allow_unsigned_headers: false,
     };
     let (_, binding) = Binding::start(SyntaxId::NETLOGON, security).expect("short names");
-    let result = ContextResult {
-        result: ContextResult::ACCEPTANCE,
-        reason: 0,
-        transfer_syntax: SyntaxId::NDR,
-    };
-    let ack = Pdu {
-        rpc_vers_minor: 0,
-        pfc_flags: PfcFlags::WHOLE | PfcFlags::SUPPORT_HEADER_SIGN,
-        call_id: 1,
-        body: Body::BindAck(BindAck {
-            max_xmit_frag: 5840,
-            max_recv_frag: 5840,
-            assoc_group_id: 1,
-            sec_addr: b"135\0",
-            results: vec![result],
-        }),
-        verifier: Some(AuthVerifier {
-            auth_pad: &[],
-            auth_type: AuthType::NETLOGON,
-            auth_level: AuthLevel::PKT_PRIVACY,
-            auth_context_id: 1,
-            auth_value: &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        }),
-    };
-    (binding, ack.encode().expect("short"))
+    let ack = accepting(AuthType::NETLOGON, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], false);
+    (binding, ack)
 }
 
 /// What a server may answer at any step. Without the key nobody answers a protected call, and
@@ -221,4 +233,73 @@ pub fn netlogon_client(data: &[u8]) {
     let answer = [8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0];
     let (_, authenticating) = challenging.receive(&answer).expect("a challenge that will do");
     assert!(authenticating.receive(data).is_err(), "a server without the key");
+}
+
+fn fresh() -> Fresh {
+    Fresh::from_random(FileTime::from_unix_seconds(1_700_000_000), [7; 24])
+}
+
+/// A client that logs on, and the CHALLENGE that a server has for it.
+fn logging_on(package: NtlmPackage) -> (NtlmBinding, AuthType, Vec<u8>) {
+    let config = NtlmBindingConfig {
+        package,
+        auth_level: AuthLevel::PKT_PRIVACY,
+        client: ClientConfig::default(),
+    };
+    let (bind, binding) = NtlmBinding::start(SyntaxId::NETLOGON, config).expect("a level");
+    let verifier = Pdu::decode(&bind).expect("what was written is read").verifier;
+    let AuthVerifier { auth_type, auth_value, .. } = verifier.expect("a token");
+    let config = ServerConfig::new(ServerNames::new("SERVER", "EXAMPLE"));
+    let server = Server::new(config).expect("names");
+    let challenge = match package {
+        NtlmPackage::Ntlmssp => server.challenge(auth_value, fresh()).expect("a token").0,
+        NtlmPackage::Spnego => {
+            let acceptor = Acceptor::new(server, AcceptorConfig::default());
+            match acceptor.step(auth_value, fresh()) {
+                Ok(AcceptorStep::Continue(token, _)) => token,
+                step => panic!("no challenge: {step:?}"),
+            }
+        }
+    };
+    (binding, auth_type, challenge)
+}
+
+/// A server that does not know the password answers nothing that would be taken.
+fn nobody_answers(association: Association, data: &[u8]) {
+    let (_, calling) = association.call(4, b"stub", []).expect("it fits");
+    assert!(calling.receive(&mut data.to_vec()).is_err(), "an answer without the key");
+}
+
+fn respond(responding: NtlmResponding, data: &[u8], challenge_is_whole: bool) {
+    let name = AccountName::parse(r"EXAMPLE\alice");
+    let secret = AccountSecret::from_hashes(Ntowfv1::new([5; 16]), None);
+    match responding.respond(&Credential { name, secret }, fresh()) {
+        Ok(Responded::Auth3(_, association)) => nobody_answers(association, data),
+        Ok(Responded::AlterContext(_, altering)) => match altering.receive(data) {
+            // Without MsvAvTimestamp there is no MIC, and so no mechListMIC either.
+            Ok(Altered::Bound(association)) if !challenge_is_whole => {
+                nobody_answers(association, data);
+            }
+            Ok(_) => panic!("a server without the key"),
+            Err(_) => (),
+        },
+        Err(_) => assert!(!challenge_is_whole, "a challenge as it should be"),
+    }
+}
+
+/// What a server may answer to a client that logs on: a fragment, or the token in one.
+pub fn rpc_client(data: &[u8]) {
+    for package in [NtlmPackage::Ntlmssp, NtlmPackage::Spnego] {
+        let (binding, auth_type, challenge) = logging_on(package);
+        let altered = accepting(auth_type, data, true);
+        let whole = binding.receive(&accepting(auth_type, &challenge, false));
+        respond(whole.expect("an answer as it should be"), data, true);
+        let whole = logging_on(package).0.receive(&accepting(auth_type, &challenge, false));
+        respond(whole.expect("an answer as it should be"), &altered, true);
+        for hostile in [data, &accepting(auth_type, data, false)] {
+            if let Ok(responding) = logging_on(package).0.receive(hostile) {
+                respond(responding, &altered, false);
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ password; the record that our server prints must say the same. What went over th
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,23 +31,31 @@ BEGIN, END = "<!-- smb_server_matrix.py begins -->", "<!-- smb_server_matrix.py 
 
 
 class Refused(Exception):
-    """The client was told that the logon failed."""
+    """The client was told this status instead of being let in."""
 
 
 def smbclient(port, password, folder, dialect, protection=None, signing=None, cipher=None,
-              spnego=True):
+              spnego=True, user=USER, ntlmv1=None, workstation=None, file="file"):
     def path(name):
         return os.path.join(folder, name)
-    with open(path("sent"), "wb") as file:
-        file.write(CONTENT)
+    with open(path("sent"), "wb") as sent:
+        sent.write(CONTENT)
     name = DIALECTS.get(dialect, "NT1")
     # For its length smbclient asks SMB1 servers in a way that ours does not know.
-    get = "" if dialect == SMB1 else "get file received; allinfo file"
-    command = ["smbclient", "//127.0.0.1/data", "-p", str(port), "-U", f"{USER}%{password}",
+    get = "" if dialect == SMB1 else f"get {file} received; allinfo {file}"
+    command = ["smbclient", "//127.0.0.1/data", "-p", str(port), "-U", f"{user}%{password}",
                "-m", name, f"--option=client min protocol={name}",
-               "-c", f"lcd {folder}; put sent file; {get}"]
+               "-c", f"lcd {folder}; put sent {file}; {get}"]
+    if workstation:
+        command.append(f"--netbiosname={workstation}")
     if not spnego:
         command.append("--option=client use spnego=no")
+    if ntlmv1:
+        command.append("--option=client ntlmv2 auth=no")
+    if ntlmv1 == "alone":
+        # Its mechListMIC is wrong without extended session security; so it is to send none.
+        command.append("--option=ntlmssp_client:ntlm2=no")
+        command.append("--option=ntlmssp_client:force_old_spnego=yes")
     if protection:
         command.append(f"--client-protection={protection}")
     if signing:
@@ -54,14 +63,15 @@ def smbclient(port, password, folder, dialect, protection=None, signing=None, ci
     if cipher:
         command.append(f"--option=client smb3 encryption algorithms={cipher}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    if "NT_STATUS_LOGON_FAILURE" in done.stdout + done.stderr:
-        raise Refused
+    refused = re.search(r"session setup failed: NT_(STATUS_\w+)", done.stdout + done.stderr)
+    if refused:
+        raise Refused(refused.group(1))
     if dialect == SMB1:
         if done.returncode != 0:
             raise RuntimeError(done.stdout + done.stderr)
         return
-    with open(path("received"), "rb") as file:
-        received = file.read()
+    with open(path("received"), "rb") as got:
+        received = got.read()
     os.remove(path("received"))
     if received != CONTENT:
         raise RuntimeError(f"another file: {done.stdout}{done.stderr}")
@@ -115,18 +125,17 @@ def run_policy(ntlm, accounts, given, share, arguments, code, expected):
     return None
 
 
-def impacket(port, password, _folder, dialect):
+def impacket(port, password, _folder, dialect, user=USER):
     import io
     from impacket.smbconnection import SessionError, SMBConnection
     number = {SMB1: "NT LM 0.12", "2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.1.1": 0x0311}[dialect]
     client = SMBConnection("127.0.0.1", "127.0.0.1", sess_port=port, timeout=SECONDS,
                            preferredDialect=number)
+    domain, _, name = user.rpartition("\\")
     try:
-        client.login(USER, password)
+        client.login(name, password, domain)
     except SessionError as error:
-        if "STATUS_LOGON_FAILURE" in str(error):
-            raise Refused from error
-        raise
+        raise Refused(status_name(error.getErrorCode())) from error
     if dialect == SMB1:
         client.connectTree("data")
         client.logoff()
@@ -139,9 +148,23 @@ def impacket(port, password, _folder, dialect):
         raise RuntimeError("another file")
 
 
-def smbprotocol(port, password, _folder, dialect, encrypts=False):
+def impacket_lmv2(*arguments, **options):
+    """impacket with the LMv2 response only, from which the key comes then."""
+    from unittest import mock
+    from impacket import ntlm
+
+    def respond(_flags, server_challenge, client_challenge, _names, domain, user, password, *_, **__):
+        key = ntlm.NTOWFv2(user, password, domain)
+        proof = ntlm.hmac_md5(key, server_challenge + client_challenge)
+        return b"", proof + client_challenge, ntlm.hmac_md5(key, proof)
+
+    with mock.patch.object(ntlm, "computeResponse", respond):
+        impacket(*arguments, **options)
+
+
+def smbprotocol(port, password, _folder, dialect, encrypts=False, user=USER):
     from smbprotocol.connection import Connection, Dialects
-    from smbprotocol.exceptions import LogonFailure
+    from smbprotocol.exceptions import SMBResponseException
     from smbprotocol.open import (CreateDisposition, CreateOptions, FileAttributes,
                                   FilePipePrinterAccessMask, ImpersonationLevel, Open, ShareAccess)
     from smbprotocol.session import Session
@@ -151,12 +174,12 @@ def smbprotocol(port, password, _folder, dialect, encrypts=False):
     connection = Connection(uuid.uuid4(), "127.0.0.1", port, require_signing=True)
     connection.connect(dialect=number, timeout=SECONDS)
     try:
-        session = Session(connection, USER, password, require_encryption=encrypts,
+        session = Session(connection, user, password, require_encryption=encrypts,
                           auth_protocol="ntlm")
         try:
             session.connect()
-        except LogonFailure as error:
-            raise Refused from error
+        except SMBResponseException as error:
+            raise Refused(status_name(error.status)) from error
         tree = TreeConnect(session, r"\\127.0.0.1\data")
         tree.connect()
         file = Open(tree, "smbprotocol")
@@ -173,6 +196,11 @@ def smbprotocol(port, password, _folder, dialect, encrypts=False):
             raise RuntimeError("another file")
     finally:
         connection.disconnect(close=False)
+
+
+def status_name(code):
+    from impacket.nt_errors import ERROR_MESSAGES
+    return ERROR_MESSAGES[code][0]
 
 
 def rows():
@@ -212,11 +240,11 @@ def rows():
 
 def run(server, folder, call, options, expected, password):
     """What is wrong with a row; None if nothing."""
-    refused = False
+    refused = None
     try:
         call(server.port, password, folder, **options)
-    except Refused:
-        refused = True
+    except Refused as error:
+        refused = str(error)
     record = {}
     while record.get("event") != "logon":
         record = json.loads(server.process.stdout.readline())
@@ -224,8 +252,8 @@ def run(server, folder, call, options, expected, password):
         expected = {"result": "refused", "status": "STATUS_LOGON_FAILURE"}
     else:
         expected = dict(expected, result="accepted", identity="account")
-    if refused != (password != PASSWORD):
-        return f"client refused: {refused}"
+    if refused != expected.get("status"):
+        return f"the client was told {refused}"
     wrong = {name: record.get(name) for name in expected if record.get(name) != expected[name]}
     return f"record says {wrong}" if wrong else None
 
@@ -245,14 +273,14 @@ class Server(torture.Ours):
 
 
 class Capture:
-    """What goes over the loopback to and from a port."""
+    """What goes over the loopback, as far as a filter of libpcap lets it through."""
 
-    def __init__(self, port, path):
-        self.port, self.path = port, path
+    def __init__(self, wanted, path):
+        self.wanted, self.path = wanted, path
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            ["tshark", "-q", "-i", "lo", "-f", f"tcp port {self.port}", "-w", self.path],
+            ["tshark", "-q", "-i", "lo", "-f", self.wanted, "-w", self.path],
             stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "Capturing on" in line:
@@ -297,7 +325,8 @@ def main():
     passed, failures, logons = {}, [], 0
     with tempfile.TemporaryDirectory(prefix="ntlm-serve-") as folder:
         capture = os.path.join(folder, "run.pcapng")
-        with Server(ntlm, accounts, ["insecure-bare-session-setup"]) as server, Capture(server.port, capture):
+        with Server(ntlm, accounts, ["insecure-bare-session-setup"]) as server, \
+                Capture(f"tcp port {server.port}", capture):
             for client, name, call, arguments, expected in wanted:
                 for password in (PASSWORD, "wrong"):
                     label = name if password == PASSWORD else f"{name}, wrong password"

@@ -9,6 +9,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for (package, program, arguments) in [
         ("bench", "speed", arguments),
         ("bench", "allocations", &[]),
+        ("bench", "logons", arguments),
         ("bench/packets", "ntlm-bench-packets", arguments),
     ] {
         let mut command = cargo("run --release --quiet --manifest-path");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::process::{LONG, SHORT, cargo, run as execute};
-use crate::{Outcome, deps, docs, fuzz, no_std, peers, smb, tools};
+use crate::{Outcome, dc, deps, docs, fuzz, no_std, peers, smb, tools};
 
 struct Step {
     name: &'static str,
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
         says: "a real smbd takes our client's logons, our server those of others",
         run: smb::all,
     },
+    Step { name: "dc", says: "a real domain controller judges logons for us", run: dc::all },
     Step { name: "fuzz", says: "each decoder survives replay and a short fuzz", run: fuzz::smoke },
 ];
 

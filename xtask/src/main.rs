@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod conversations;
+mod dc;
 mod deps;
 mod docs;
 mod fuzz;
@@ -28,6 +29,7 @@ Developer commands of this workspace
   cargo xtask setup                 installs what the steps need (peers, cargo-deny)
   cargo xtask peers [OPTION..]      our client and server against other people's, see testing/peers
   cargo xtask smb [OPTION..]        our SMB client and server against others, see testing/peers
+  cargo xtask dc [OPTION..]         a domain controller judges, our clients' logons and those of others
   cargo xtask fuzz [TARGET..]       fuzzes until it finds something or is stopped
       --seconds N                   .. or for so long, each target
       --smoke                       replays what is known, then 10 seconds each target
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "setup" => tools::setup(),
         "peers" => peers::run(rest),
         "smb" => smb::run(rest),
+        "dc" => dc::run(rest),
         "fuzz" => fuzz::run(rest),
         "docs" => docs::run(rest),
         "bench" => bench::run(rest),

@@ -1,5 +1,6 @@
 //! The command line. Help is written to teach.
 
+use crate::host::Host;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use ntlm_smb::{Dialect, DialectRange, Protocol};
 use std::path::PathBuf;
@@ -476,7 +477,8 @@ pub(crate) struct LogonArgs {
     /// Where to log on, and as whom
     #[arg(
         value_name = "URL",
-        help = "smb://[DOMAIN;]user@host[:port]/share. Without user@ nobody logs on: anonymous"
+        help = "smb://[DOMAIN;]user@host[:port]/share, where without user@ nobody logs on: anonymous; \
+                or netlogon://controller[:port]"
     )]
     pub(crate) url: String,
     /// File of accounts to find the user's secret in. May be given several times
@@ -497,6 +499,19 @@ pub(crate) struct LogonArgs {
     /// Code page of the LM hash
     #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
     pub(crate) code_page: Page,
+    /// The account of this machine in the controller's domain, DOMAIN\\COMPUTER$. Its secret is looked
+    /// for in --secrets, then in the environment variable NTLM_MACHINE_PASSWORD, or asked for
+    #[arg(long, value_name = "ACCOUNT", help_heading = "With netlogon://")]
+    pub(crate) machine: Option<String>,
+    /// Who logs on: DOMAIN\\user, user or user@domain
+    #[arg(long, value_name = "NAME", help_heading = "With netlogon://")]
+    pub(crate) user: Option<String>,
+    /// From which workstation, as the client says
+    #[arg(long, value_name = "NAME", default_value = "", help_heading = "With netlogon://")]
+    pub(crate) workstation: String,
+    /// By the named pipe, inside SMB, and not over TCP
+    #[arg(long, help_heading = "With netlogon://")]
+    pub(crate) pipe: bool,
     /// Only this dialect, or with a hyphen between two a range: 1, 2.0.2, 2.1, 3.0, 3.0.2, 3.1.1
     #[arg(long, value_name = "DIALECT", default_value = "2.0.2-3.1.1", value_parser = SmbDialects::parse, help_heading = "What to ask for")]
     pub(crate) dialect: SmbDialects,
@@ -528,6 +543,9 @@ pub(crate) struct LogonArgs {
     /// SMB1 without extended security: bare responses, no MIC, no target name, no key exchange
     #[arg(long, help_heading = "Weak")]
     pub(crate) insecure_bare_session_setup: bool,
+    /// A secure channel to the controller with RC4 and MD5, without AES (CVE-2022-38023)
+    #[arg(long, help_heading = "Weak")]
+    pub(crate) insecure_rc4: bool,
     /// Show every key, from the password down to those of SMB
     #[arg(long, help_heading = "Output")]
     pub(crate) show_keys: bool,
@@ -588,7 +606,11 @@ pub(crate) enum SmbCipher {
 
 const LOGON_FIRST: &str = "\
 Logs on to an SMB server as a client: negotiates, proves the account, uses the share, asks for an
-echo, logs off. Shows what was negotiated and what each end proved to the other.";
+echo, logs off. Shows what was negotiated and what each end proved to the other.
+
+With netlogon:// it asks a domain controller, as a member of the domain does whose client logs on:
+client and server of NTLM are both here, and what a server would pass on is passed on. Shows what the
+controller was given, its verdict, and who the account is.";
 
 const LOGON_LAST: &str = "\
 Examples:
@@ -601,11 +623,13 @@ Examples:
       the same logon seen from outside
   ntlm logon smb://alice@server/data --dialect 2.1-3.0.2 --json
       a range of dialects; an object for programs
+  ntlm logon netlogon://dc1.corp.example --machine 'CORP\\MEMBER1$' --user 'CORP\\alice' --show-keys
+      what the controller says of alice, and what a server makes of it
 
 Exit codes:
   0  logged on, and all that was demanded came about
   1  refused, or what the server did is not allowed
-  2  usage, no such server, no secret";
+  2  usage, no such server or no verdict of a controller, no secret";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
@@ -627,8 +651,37 @@ pub(crate) struct ServeSmbArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: std::net::SocketAddr,
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "machine")]
     pub(crate) accounts: Vec<PathBuf>,
+    /// Have logons judged by the controllers of a domain, as this member of it: DOMAIN\\COMPUTER$.
+    /// With --accounts too, only logons of accounts that are not in there
+    #[arg(long, value_name = "ACCOUNT", help_heading = "Domain")]
+    pub(crate) machine: Option<String>,
+    /// File to find the machine's secret in. Without it the password is read from the environment
+    /// variable NTLM_MACHINE_PASSWORD, or asked for. May be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Domain", requires = "machine")]
+    pub(crate) secrets: Vec<PathBuf>,
+    /// DNS name of the domain, by which its controllers are found
+    #[arg(long, value_name = "NAME", help_heading = "Domain", requires = "machine")]
+    pub(crate) domain: Option<String>,
+    /// A controller, and not what DNS names: host[:port]. May be given several times, best first
+    #[arg(long, value_name = "HOST", help_heading = "Domain", requires = "machine")]
+    pub(crate) dc: Vec<Host>,
+    /// Whom to ask for DNS names of controllers, and not whom this machine asks
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        help_heading = "Domain",
+        requires = "domain",
+        conflicts_with = "dc"
+    )]
+    pub(crate) dns_server: Option<std::net::SocketAddr>,
+    /// Reach controllers by the named pipe, inside SMB, and not over TCP
+    #[arg(long, help_heading = "Domain", requires = "machine")]
+    pub(crate) pipe: bool,
+    /// A secure channel to controllers with RC4 and MD5, without AES (CVE-2022-38023)
+    #[arg(long, help_heading = "Domain", requires = "machine")]
+    pub(crate) insecure_rc4: bool,
     /// What to insist on, or to let through. May be given several times
     #[arg(long, value_name = "POLICY", value_enum)]
     pub(crate) policy: Vec<ServePolicy>,
@@ -644,9 +697,10 @@ pub(crate) struct ServeSmbArgs {
     /// Only this cipher, best first. May be given several times
     #[arg(long, value_name = "CIPHER", value_enum)]
     pub(crate) cipher: Vec<SmbCipher>,
-    /// NetBIOS name of the server and of its domain
-    #[arg(long, value_name = "NAME", default_value = "NTLM")]
-    pub(crate) name: String,
+    /// NetBIOS name of the server, and of its domain where that has no other: by default that of
+    /// --machine, or NTLM
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// Name of the share
     #[arg(long, value_name = "NAME", default_value = "data")]
     pub(crate) share: String,
@@ -701,6 +755,8 @@ Examples:
       and every key of each logon
   ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --json --policy require-encryption
       an audit record for each logon, one a line; everything encrypted
+  ntlm serve smb --listen 0.0.0.0:445 --machine 'CORP\\FILES$' --domain corp.example --secrets machine.toml
+      a member of a domain, whose controllers judge
 
 Exit codes:
   0  stopped by a signal

@@ -5,6 +5,7 @@ mod decode;
 mod decrypted;
 mod explain;
 mod failure;
+mod host;
 mod input;
 mod keys;
 mod logon;

@@ -6,11 +6,13 @@ use ntlm::AccountName;
 use ntlm::keys::{AccountSecret, Ntowfv1, Password};
 use ntlm_accounts::{Accounts, Format};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The environment variable with the password of `--user`.
 const PASSWORD_VARIABLE: &str = "NTLM_PASSWORD";
+/// The environment variable with the password of `--machine`.
+const MACHINE_PASSWORD_VARIABLE: &str = "NTLM_MACHINE_PASSWORD";
 
 /// Every account that was given, in files and by `--user`.
 pub(crate) fn accounts(args: &SecretArgs) -> Result<Accounts, Failure> {
@@ -50,16 +52,34 @@ fn user_secret(args: &SecretArgs, name: &str) -> Result<AccountSecret, Failure> 
     if let Some(password) = &args.password_visible_to_others {
         return Ok(from_password(password));
     }
-    if let Ok(password) = std::env::var(PASSWORD_VARIABLE).map(Zeroizing::new) {
-        return Ok(from_password(&password));
+    ask(PASSWORD_VARIABLE, name).map(|text| from_password(&text))
+}
+
+/// The secret of a machine account: in files, in the environment, or asked for.
+pub(crate) fn machine(files: &[PathBuf], account: &str) -> Result<AccountSecret, Failure> {
+    // A machine has no LM hash, so the code page is nothing to it.
+    let source = SecretArgs { secrets: files.to_vec(), ..SecretArgs::default() };
+    let accounts = accounts(&source)?;
+    let (user, domain) = AccountName::parse(account).fields();
+    let found = accounts.find(&user, &domain).map_err(|why| Failure::new(why.to_string()))?;
+    if let Some(found) = found {
+        return Ok(found.secret.duplicate());
+    }
+    let text = ask(MACHINE_PASSWORD_VARIABLE, account)?;
+    Ok(AccountSecret::from_password(&Password::from(text.as_str()), source.code_page.into()))
+}
+
+fn ask(variable: &str, name: &str) -> Result<Zeroizing<String>, Failure> {
+    if let Ok(password) = std::env::var(variable) {
+        return Ok(Zeroizing::new(password));
     }
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(format!(
-            "no password for {name}: set {PASSWORD_VARIABLE}, or run on a terminal to be asked"
+            "no password for {name}: set {variable}, or run on a terminal to be asked"
         )));
     }
     let password = rpassword::prompt_password(format!("Password of {name}: ")).map(Zeroizing::new);
-    password.map(|text| from_password(&text)).map_err(|error| Failure::io("password", &error))
+    password.map_err(|error| Failure::io("password", &error))
 }
 
 /// Hex of a fixed length from an option.

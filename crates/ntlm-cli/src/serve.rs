@@ -1,5 +1,6 @@
 //! `ntlm serve`.
 
+mod domain;
 mod record;
 
 use crate::args::{SecretArgs, ServeArgs, ServePolicy, ServeProtocol, ServeSmbArgs};
@@ -7,7 +8,9 @@ use crate::failure::Failure;
 use crate::{screen, secrets};
 use ntlm::policy::ServerPolicy;
 use ntlm::{Server as Ntlm, ServerConfig as NtlmConfig, ServerNames};
-use ntlm_net::smb::{Judge, Server, ServerLimits, ServerOptions, ShareLimits};
+use ntlm_net::Judge;
+use ntlm_net::netlogon::Machine;
+use ntlm_net::smb::{Server, ServerLimits, ServerOptions, ShareLimits};
 use ntlm_smb::server::ServerConfig;
 use record::Records;
 use std::process::ExitCode;
@@ -21,9 +24,12 @@ const LINES: usize = 4096;
 
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let ServeProtocol::Smb(args) = &args.protocol;
-    let options = options(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("runtime", &error))?;
+    let options = {
+        let _in_runtime = runtime.enter();
+        options(args)?
+    };
     let (sender, lines) = sync_channel(LINES);
     let printer = thread::spawn(move || print(&lines));
     let served = runtime.block_on(serve(args, options, Records::new(args, sender)));
@@ -66,12 +72,7 @@ async fn serve(
 }
 
 fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
-    let source = SecretArgs {
-        secrets: args.accounts.clone(),
-        code_page: args.code_page,
-        ..SecretArgs::default()
-    };
-    let accounts = secrets::accounts(&source)?;
+    let machine = domain::machine(args)?;
     let has = |policy| args.policy.contains(&policy);
     let policy = ServerPolicy {
         require_mic: has(ServePolicy::RequireMic),
@@ -84,8 +85,12 @@ fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
         require_extended_session_security: !has(ServePolicy::InsecureWeakKeys),
         ..ServerPolicy::default()
     };
-    let names = ServerNames::new(&args.name, &args.name);
-    let ntlm = NtlmConfig { policy, code_page: args.code_page.into(), ..NtlmConfig::new(names) };
+    let ntlm = NtlmConfig {
+        policy,
+        code_page: args.code_page.into(),
+        is_domain_joined: machine.is_some(),
+        ..NtlmConfig::new(names(args, machine.as_ref()))
+    };
     let ntlm = Ntlm::new(ntlm).map_err(|why| Failure::new(format!("--name: {why}")))?;
     let now = ntlm_net::fresh().map_err(|error| Failure::io("random bytes", &error))?.now;
     let random = ntlm_net::random().map_err(|error| Failure::io("random bytes", &error))?;
@@ -105,11 +110,43 @@ fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
     let limits = ServerLimits { connections: args.connections.into(), ..ServerLimits::default() };
     Ok(ServerOptions {
         server,
-        judge: Judge::accounts(accounts),
+        judge: judge(args, machine)?,
         limits,
         share: args.share.clone(),
         share_limits: ShareLimits::default(),
     })
+}
+
+fn names(args: &ServeSmbArgs, machine: Option<&Machine>) -> ServerNames {
+    let computer = machine.map_or("NTLM", |machine| &machine.computer);
+    let computer = args.name.as_deref().unwrap_or(computer);
+    let names = ServerNames::new(computer, machine.map_or(computer, |machine| &machine.domain));
+    match &args.domain {
+        Some(domain) => ServerNames {
+            dns_computer: format!("{}.{domain}", computer.to_lowercase()).as_str().into(),
+            dns_domain: domain.as_str().into(),
+            dns_tree: domain.as_str().into(),
+            ..names
+        },
+        None => names,
+    }
+}
+
+/// Accounts that are here first, then those of the domain.
+fn judge(args: &ServeSmbArgs, machine: Option<Machine>) -> Result<Judge, Failure> {
+    let mut judges = Vec::new();
+    if !args.accounts.is_empty() {
+        let source = SecretArgs {
+            secrets: args.accounts.clone(),
+            code_page: args.code_page,
+            ..SecretArgs::default()
+        };
+        judges.push(Judge::accounts(secrets::accounts(&source)?));
+    }
+    if let Some(machine) = machine {
+        judges.push(Judge::domain(domain::start(args, machine)?));
+    }
+    Ok(Judge::chain(judges))
 }
 
 fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {

@@ -45,8 +45,7 @@ mod ndr;
 pub mod pdu;
 pub mod protect;
 mod secret;
-mod status;
 mod wire;
 
 pub use error::{DecodeError, DecodeErrorKind, TooLong};
-pub use status::NtStatus;
+pub use ntlm::NtStatus;

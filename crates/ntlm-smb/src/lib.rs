@@ -76,7 +76,6 @@ mod signature_rule;
 mod signing;
 pub mod smb1;
 pub mod smb2;
-mod status;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -87,9 +86,9 @@ pub use encryption::{
     DecryptError, Decrypted, EncryptError, InnerDefect, Nonce, Nonces, PacketCipher,
 };
 pub use error::{DecodeError, DecodeErrorKind, TooLong};
+pub use ntlm::NtStatus;
 pub use signature_rule::{Identity, SessionPhase, SignatureRule, SignatureRuleDoc, Signed};
 pub use signing::{NeverSigned, SignError, SignatureError, Signer, Verified};
-pub use status::NtStatus;
 pub use transport::{
     Frame, FrameType, ProtocolId, Transport, decode_prefix, message_prefix, session_request,
 };

@@ -2,7 +2,7 @@
 
 use crate::keys::KeyName;
 use crate::smb2::{Command, Header};
-use crate::status::NtStatus;
+use ntlm::NtStatus;
 
 /// How far a session has come on this connection when a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

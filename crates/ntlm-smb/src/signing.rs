@@ -242,8 +242,8 @@ impl From<DecodeError> for SignatureError {
 mod tests {
     use super::*;
     use crate::smb2::HeaderId;
-    use crate::status::NtStatus;
     use hex_literal::hex;
+    use ntlm::NtStatus;
     use std::vec::Vec;
 
     fn signer(algorithm: SigningAlgorithm) -> Signer {

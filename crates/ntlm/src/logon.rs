@@ -75,6 +75,18 @@ impl LogonRequest {
         self.with_exchange(|exchange| exchange.responses().kind() == ResponseKind::Anonymous)
     }
 
+    /// The version that its responses seem to be of; `None` where they are of none.
+    #[must_use]
+    pub fn apparent_version(&self) -> Option<NtlmVersion> {
+        self.with_exchange(|exchange| exchange.apparent_version())
+    }
+
+    /// The challenge that was sent to the client.
+    #[must_use]
+    pub fn server_challenge(&self) -> [u8; 8] {
+        self.with_exchange(|exchange| exchange.challenge().server_challenge)
+    }
+
     /// The challenge that a domain controller must be given: with NTLMv1 and extended session
     /// security, not the one that was sent to the client.
     #[must_use]

@@ -4,6 +4,7 @@ use crate::args::ServeSmbArgs;
 use crate::screen;
 use ntlm::text::Utf16String;
 use ntlm_explain::{Ladder, render};
+use ntlm_net::ByController;
 use ntlm_net::smb::{Claimed, CloseReason, Event, LogonRecord, RefusedLogon};
 use ntlm_smb::Identity;
 use ntlm_smb::server::{LoggedOn, SetupKind};
@@ -119,6 +120,9 @@ fn logon_text(record: &LogonRecord, keys: Option<&Ladder>) -> String {
         for relaxed in &logged_on.logon.relaxed {
             let _ = write!(text, ", relaxed: {}", relaxed.text());
         }
+        if let Some(by) = &record.by_controller {
+            let _ = write!(text, ", judged by {}", by.via.controller);
+        }
     }
     text.push('\n');
     if let Some(keys) = keys {
@@ -166,6 +170,7 @@ fn logon_json(record: &LogonRecord, keys: Option<&Ladder>) -> Value {
             field("encrypted", logged_on.encrypts.into());
             let relaxed: Vec<_> = logon.relaxed.iter().map(|relaxed| relaxed.text()).collect();
             field("relaxed", relaxed.into());
+            field("judge", record.by_controller.as_ref().map_or(Value::Null, judge));
             if let Some(keys) = keys {
                 field("keys", serde_json::to_value(keys).unwrap_or_default());
             }
@@ -215,6 +220,24 @@ fn account(claimed: &Claimed) -> Value {
         "domain": claimed.domain.to_string(),
         "user": claimed.user.to_string(),
         "workstation": claimed.workstation.to_string(),
+    })
+}
+
+/// Which domain controller judged, and whom it takes the account for.
+fn judge(by: &ByController) -> Value {
+    let ByController { via, account } = by;
+    let sid = account.sid_of(account.user_id).map(|sid| sid.to_string());
+    let groups = account.groups.iter().filter_map(|group| account.sid_of(group.relative_id));
+    let extra = account.extra_sids.iter().map(|extra| extra.sid.clone());
+    let groups: Vec<_> = groups.chain(extra).map(|sid| sid.to_string()).collect();
+    json!({
+        "controller": via.controller.to_string(),
+        "address": via.address.to_string(),
+        "method": via.method,
+        "effective_name": account.effective_name.to_string(),
+        "domain": account.logon_domain_name.to_string(),
+        "sid": sid,
+        "groups": groups,
     })
 }
 

@@ -12,7 +12,7 @@ pub use client::{Client, Negotiated, Options, Who};
 pub use error::Error;
 pub use operations::{File, Tree};
 pub use server::{
-    Claimed, CloseReason, DenialCause, Denied, Event, Judge, Judged, LogonRecord, RefusedLogon,
-    Server, ServerLimits, ServerOptions, ShareLimits,
+    Claimed, CloseReason, Event, LogonRecord, RefusedLogon, Server, ServerLimits, ServerOptions,
+    ShareLimits,
 };
 pub use wire::{Limits, Record, Recorded, RecordedFrame};

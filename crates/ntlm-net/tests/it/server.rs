@@ -6,9 +6,10 @@ use ntlm::text::CodePage;
 use ntlm::{AccountName, Credential, Server as Ntlm, ServerConfig as NtlmConfig, ServerNames};
 use ntlm_accounts::{Accounts, Format};
 use ntlm_net::smb::{
-    Client, CloseReason, Denied, Error, Event, Judge, Options, Server, ServerLimits, ServerOptions,
-    ShareLimits, Who,
+    Client, CloseReason, Error, Event, Options, Server, ServerLimits, ServerOptions, ShareLimits,
+    Who,
 };
+use ntlm_net::{Answer, Judge};
 use ntlm_smb::client::{ClientConfig, ClientError, NegotiateRandom, Negotiating};
 use ntlm_smb::file::{AccessMask, CreateDisposition};
 use ntlm_smb::server::{PeerError, ServerConfig};
@@ -483,7 +484,7 @@ async fn nobody_waits_for_the_judge_of_another() {
             if is_slow {
                 tokio::time::sleep(Duration::from_secs(60)).await;
             }
-            request.verify(Some(&secret())).map_err(Denied::from)
+            Answer::here(request.verify(Some(&secret())))
         }
     });
     let limits = ServerLimits { judge: Duration::from_millis(400), ..ServerLimits::default() };

@@ -5,8 +5,8 @@ use crate::error::{DecodeError, TooLong};
 use crate::flags::NegotiateFlags;
 use crate::keys::Authenticator;
 use crate::ndr::{NdrReader, NdrWriter};
-use crate::status::NtStatus;
 use alloc::vec::Vec;
+use ntlm::NtStatus;
 use ntlm::text::Utf16String;
 
 /// NetrServerReqChallenge: the client's challenge (MS-NRPC 3.5.4.4.1).

@@ -1,8 +1,10 @@
 //! A logon passed through, as one reads it who looks on: any of its methods, at any of the levels
 //! that are passwords or responses (MS-NRPC 3.5.4.5, 2.2.1.4.16).
 
-use super::sam_logon::{NetworkInfo, ParameterControl, SamLogonMethod};
-use super::{read_authenticator, validation::ValidationLevel};
+use super::sam_logon::{
+    NetworkInfo, ParameterControl, SamLogonMethod, read_authenticators, read_extra_flags,
+};
+use super::validation::ValidationLevel;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::ndr::NdrReader;
 use ntlm::text::Utf16String;
@@ -70,11 +72,7 @@ impl ObservedLogon {
         let logon_server = r.optional_string("LogonServer")?;
         let computer_name = r.optional_string("ComputerName")?;
         if opnum != SamLogonMethod::EX_OPNUM {
-            for field in ["Authenticator", "ReturnAuthenticator"] {
-                if r.pointer(field)? {
-                    read_authenticator(&mut r, field)?;
-                }
-            }
+            read_authenticators(&mut r)?;
         }
         let logon_level = r.u16("LogonLevel")?;
         if r.u16("LogonInformation")? != logon_level {
@@ -87,9 +85,7 @@ impl ObservedLogon {
             _ => return Err(r.error(DecodeErrorKind::WrongValue, "LogonLevel")),
         };
         let validation_level = ValidationLevel::read(&mut r)?;
-        if opnum != SamLogonMethod::SAM_LOGON_OPNUM {
-            r.u32("ExtraFlags")?;
-        }
+        read_extra_flags(opnum, &mut r)?;
         r.end()?;
         Ok(Self { logon_server, computer_name, logon_level, logon_information, validation_level })
     }

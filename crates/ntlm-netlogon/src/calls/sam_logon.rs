@@ -1,5 +1,5 @@
-//! NetrLogonSamLogonEx and NetrLogonSamLogonWithFlags: a network logon passed through
-//! (MS-NRPC 3.5.4.5, MS-APDS 3.1.5.2).
+//! NetrLogonSamLogonEx, NetrLogonSamLogonWithFlags and NetrLogonSamLogon: a network logon passed
+//! through (MS-NRPC 3.5.4.5, MS-APDS 3.1.5.2).
 
 use super::validation::{Validation, ValidationLevel};
 use super::{read_authenticator, write_authenticator};
@@ -7,9 +7,9 @@ use crate::error::{DecodeError, DecodeErrorKind, TooLong};
 use crate::flags::NegotiateFlags;
 use crate::keys::{Authenticator, ChannelKeys};
 use crate::ndr::{NdrReader, NdrWriter};
-use crate::status::NtStatus;
 use alloc::vec::Vec;
 use bitflags::bitflags;
+use ntlm::NtStatus;
 use ntlm::text::Utf16String;
 
 /// Which method, and what only it has.
@@ -19,6 +19,8 @@ pub enum SamLogonMethod {
     Ex,
     /// NetrLogonSamLogonWithFlags, which wants an authenticator besides.
     WithFlags(Authenticator),
+    /// NetrLogonSamLogon, the same without ExtraFlags: what servers before Windows XP have.
+    SamLogon(Authenticator),
 }
 
 impl SamLogonMethod {
@@ -26,8 +28,15 @@ impl SamLogonMethod {
     pub const EX_OPNUM: u16 = 39;
     /// NetrLogonSamLogonWithFlags.
     pub const WITH_FLAGS_OPNUM: u16 = 45;
-    /// NetrLogonSamLogon, which older clients call.
+    /// NetrLogonSamLogon.
     pub const SAM_LOGON_OPNUM: u16 = 2;
+
+    const fn authenticator(&self) -> Option<&Authenticator> {
+        match self {
+            Self::Ex => None,
+            Self::WithFlags(authenticator) | Self::SamLogon(authenticator) => Some(authenticator),
+        }
+    }
 
     /// Its number.
     #[must_use]
@@ -35,6 +44,7 @@ impl SamLogonMethod {
         match self {
             Self::Ex => Self::EX_OPNUM,
             Self::WithFlags(_) => Self::WITH_FLAGS_OPNUM,
+            Self::SamLogon(_) => Self::SAM_LOGON_OPNUM,
         }
     }
 }
@@ -110,7 +120,7 @@ impl core::fmt::Debug for NetworkInfo {
     }
 }
 
-/// The request of either method.
+/// The request of any of these methods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SamLogonRequest {
     /// Which method.
@@ -125,7 +135,7 @@ pub struct SamLogonRequest {
     pub network_info: NetworkInfo,
     /// ValidationLevel.
     pub validation_level: ValidationLevel,
-    /// ExtraFlags.
+    /// ExtraFlags; 0 where the method has none.
     pub extra_flags: u32,
 }
 
@@ -142,12 +152,10 @@ impl SamLogonRequest {
         let method = match opnum {
             SamLogonMethod::EX_OPNUM => SamLogonMethod::Ex,
             SamLogonMethod::WITH_FLAGS_OPNUM => {
-                r.pointer_to("Authenticator")?;
-                let authenticator = read_authenticator(&mut r, "Authenticator")?;
-                if r.pointer("ReturnAuthenticator")? {
-                    read_authenticator(&mut r, "ReturnAuthenticator")?;
-                }
-                SamLogonMethod::WithFlags(authenticator)
+                SamLogonMethod::WithFlags(read_authenticators(&mut r)?)
+            }
+            SamLogonMethod::SAM_LOGON_OPNUM => {
+                SamLogonMethod::SamLogon(read_authenticators(&mut r)?)
             }
             _ => return Err(r.error(DecodeErrorKind::WrongValue, "opnum")),
         };
@@ -163,7 +171,7 @@ impl SamLogonRequest {
         r.pointer_to("LogonInformation")?;
         let network_info = NetworkInfo::read(&mut r)?;
         let validation_level = ValidationLevel::read(&mut r)?;
-        let extra_flags = r.u32("ExtraFlags")?;
+        let extra_flags = read_extra_flags(opnum, &mut r)?;
         r.end()?;
         Ok(Self {
             method,
@@ -185,7 +193,7 @@ impl SamLogonRequest {
         let mut w = NdrWriter::default();
         w.optional_string(self.logon_server.as_ref(), "LogonServer")?;
         w.optional_string(self.computer_name.as_ref(), "ComputerName")?;
-        if let SamLogonMethod::WithFlags(authenticator) = &self.method {
+        if let Some(authenticator) = self.method.authenticator() {
             w.pointer(true);
             write_authenticator(authenticator, &mut w);
             w.pointer(true);
@@ -196,9 +204,25 @@ impl SamLogonRequest {
         w.pointer(true);
         self.network_info.write(&mut w)?;
         w.u16(self.validation_level.value());
-        w.u32(self.extra_flags);
+        if !matches!(self.method, SamLogonMethod::SamLogon(_)) {
+            w.u32(self.extra_flags);
+        }
         Ok(w.finish())
     }
+}
+
+/// Authenticator, and ReturnAuthenticator, which a request has for nothing.
+pub(super) fn read_authenticators(r: &mut NdrReader<'_>) -> Result<Authenticator, DecodeError> {
+    r.pointer_to("Authenticator")?;
+    let authenticator = read_authenticator(r, "Authenticator")?;
+    if r.pointer("ReturnAuthenticator")? {
+        read_authenticator(r, "ReturnAuthenticator")?;
+    }
+    Ok(authenticator)
+}
+
+pub(super) fn read_extra_flags(opnum: u16, r: &mut NdrReader<'_>) -> Result<u32, DecodeError> {
+    if opnum == SamLogonMethod::SAM_LOGON_OPNUM { Ok(0) } else { r.u32("ExtraFlags") }
 }
 
 impl NetworkInfo {
@@ -241,16 +265,16 @@ impl NetworkInfo {
     }
 }
 
-/// The answer of either method, and of NetrLogonSamLogon.
+/// The answer of any of these methods.
 #[derive(Debug)]
 pub struct SamLogonResponse {
-    /// ReturnAuthenticator; `None` of NetrLogonSamLogonEx.
+    /// ReturnAuthenticator, where the method has one.
     pub return_authenticator: Option<Authenticator>,
     /// ValidationInformation; `None` where the logon failed.
     pub validation: Option<Validation>,
     /// Authoritative: whether the verdict is final for the account.
     pub authoritative: bool,
-    /// ExtraFlags; 0 of NetrLogonSamLogon, which has none.
+    /// ExtraFlags; 0 where the method has none.
     pub extra_flags: u32,
     /// The verdict.
     pub status: NtStatus,
@@ -281,10 +305,7 @@ impl SamLogonResponse {
             false => None,
         };
         let authoritative = r.u8("Authoritative")? != 0;
-        let extra_flags = match opnum {
-            SamLogonMethod::SAM_LOGON_OPNUM => 0,
-            _ => r.u32("ExtraFlags")?,
-        };
+        let extra_flags = read_extra_flags(opnum, &mut r)?;
         let status = NtStatus(r.u32("status")?);
         r.end()?;
         Ok(Self { return_authenticator, validation, authoritative, extra_flags, status })

@@ -39,7 +39,20 @@ impl ValidationLevel {
         }
     }
 
-    pub(super) const fn value(self) -> u16 {
+    /// The next one that says less, for a server that does not know this one
+    /// (STATUS_INVALID_INFO_CLASS).
+    #[must_use]
+    pub const fn older(self) -> Option<Self> {
+        match self {
+            Self::SamInfo4 => Some(Self::SamInfo2),
+            Self::SamInfo2 => Some(Self::SamInfo),
+            Self::SamInfo => None,
+        }
+    }
+
+    /// Its number: 2, 3 or 6.
+    #[must_use]
+    pub const fn value(self) -> u16 {
         match self {
             Self::SamInfo => 2,
             Self::SamInfo2 => 3,
@@ -96,6 +109,16 @@ pub struct Validation {
     pub dns_logon_domain_name: Option<Utf16String>,
     /// Upn, at level 6.
     pub upn: Option<Utf16String>,
+}
+
+impl Validation {
+    /// The SID of something in the account's own domain, such as [`user_id`](Self::user_id).
+    #[must_use]
+    pub fn sid_of(&self, relative_id: u32) -> Option<Sid> {
+        let mut sid = self.logon_domain_id.clone()?;
+        sid.sub_authorities.push(relative_id);
+        Some(sid)
+    }
 }
 
 /// GROUP_MEMBERSHIP (MS-SAMR 2.2.7.14).
@@ -169,9 +192,13 @@ impl Sid {
     }
 }
 
+/// As MS-DTYP 2.4.2.1 spells it: S-1-5-21-...
 impl fmt::Display for Sid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "S-1-{}", self.identifier_authority)?;
+        match u32::try_from(self.identifier_authority) {
+            Ok(authority) => write!(f, "S-1-{authority}")?,
+            Err(_) => write!(f, "S-1-0x{:012x}", self.identifier_authority)?,
+        }
         self.sub_authorities.iter().try_for_each(|part| write!(f, "-{part}"))
     }
 }
@@ -318,5 +345,21 @@ fn conformance(
     match count == stated {
         true => Ok(count),
         false => Err(r.error(DecodeErrorKind::Contradiction, field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn sids_are_spelled_as_the_specification_does() {
+        let sid = |identifier_authority, sub_authorities: &[u32]| {
+            Sid { identifier_authority, sub_authorities: sub_authorities.to_vec() }.to_string()
+        };
+        assert_eq!(sid(5, &[21, 4_294_967_295, 500]), "S-1-5-21-4294967295-500");
+        assert_eq!(sid(1, &[]), "S-1-1");
+        assert_eq!(sid(0x1234_5678_9abc, &[1]), "S-1-0x123456789abc-1");
     }
 }

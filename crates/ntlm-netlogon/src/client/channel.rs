@@ -1,6 +1,6 @@
 //! The secure channel set up and checked (MS-NRPC 3.1.4.1, 3.4.5.2).
 
-use super::association::Security;
+use super::bind::Security;
 use crate::calls::{
     Authenticate3Request, Authenticate3Response, CapabilitiesRequest, CapabilitiesResponse,
     ChallengeRequest, ChallengeResponse, SecureChannelType,
@@ -8,9 +8,9 @@ use crate::calls::{
 use crate::error::{DecodeError, TooLong};
 use crate::flags::NegotiateFlags;
 use crate::keys::{Algorithms, Authenticator, ChannelKeys, CredentialChain};
-use crate::status::NtStatus;
 use alloc::vec::Vec;
 use core::fmt;
+use ntlm::NtStatus;
 use ntlm::keys::Ntowfv1;
 use ntlm::text::Utf16String;
 
@@ -201,6 +201,10 @@ impl Authenticating {
 }
 
 /// Both ends know the key; but the flags went over the wire unprotected.
+///
+/// What the server has is asked again (QueryLevel 1), what it got is not (QueryLevel 2, which old
+/// servers answer with a fault, and so with the end of the association): whoever takes flags out of
+/// the offer gains nothing, because AES and secure RPC are insisted on.
 #[derive(Debug)]
 pub struct Unchecked {
     channel: Channel,

@@ -79,6 +79,12 @@ impl NetlogonProtection {
         }
     }
 
+    /// Which security context it is for.
+    #[must_use]
+    pub const fn context(&self) -> SecurityContext {
+        self.context
+    }
+
     /// Protects a fragment that goes in this direction. `confounder` is random, and used only where
     /// the body is sealed.
     ///

@@ -82,6 +82,12 @@ impl NtlmProtection {
         self.session.skip_number(direction);
     }
 
+    /// Which security context it is for.
+    #[must_use]
+    pub const fn context(&self) -> SecurityContext {
+        self.context
+    }
+
     /// The session.
     #[must_use]
     pub const fn session(&self) -> &Session {

@@ -9,7 +9,7 @@ use ntlm::text::Utf16String;
 use ntlm::wire::Payload;
 use ntlm::{FileTime, Fresh, LogonOutcome, LogonRequest, Server, ServerConfig, ServerNames};
 use ntlm_netlogon::NtStatus;
-use ntlm_netlogon::calls::{SamLogonRequest, SecureChannelType, ValidationLevel};
+use ntlm_netlogon::calls::{SamLogonMethod, SamLogonRequest, SecureChannelType, ValidationLevel};
 use ntlm_netlogon::client::{
     Answer, Association, AssociationError, Authenticating, Binding, Challenging, Channel,
     ChannelConfig, ChannelError, ChannelPolicy, Unchecked,
@@ -372,6 +372,36 @@ fn a_logon_is_passed_on_and_its_verdict_taken() {
     assert_eq!(ValidationLevel::choose(NegotiateFlags::OFFERED), ValidationLevel::SamInfo4);
 }
 
+/// NetrLogonSamLogon is NetrLogonSamLogonWithFlags without ExtraFlags, in both directions.
+#[test]
+fn the_oldest_method_has_no_extra_flags() {
+    let (mut recorded, mut answer) = recorded("capture-nl-SamLogonWithFlags_v2", 45);
+    let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
+    let method = LogonMethod::Ex.older(1).unwrap().older(1_700_000_007).unwrap();
+    assert_eq!(
+        (method, method.older(1)),
+        (LogonMethod::SamLogon { timestamp: 1_700_000_007 }, None)
+    );
+    let mut channel = channel();
+    let level = recorded.validation_level;
+    let (call, passed_on) = PassedOn::start(&mut channel, request, method, level).unwrap();
+    assert_eq!(call.opnum, 2);
+    let SamLogonMethod::WithFlags(authenticator) = recorded.method else { panic!("with flags") };
+    let with_flags = recorded.encode().unwrap();
+    // Two bytes of padding go with them.
+    assert_eq!(call.stub, with_flags[..with_flags.len() - 6]);
+    recorded.method = SamLogonMethod::SamLogon(authenticator);
+    assert_eq!(SamLogonRequest::decode(2, &call.stub).unwrap(), recorded);
+
+    let at = answer.len() - 8;
+    answer.drain(at..at + 4);
+    let judged = passed_on.receive(&mut channel, &answer);
+    assert!(matches!(judged, Judged::Accepted { .. }), "{judged:?}");
+    let levels = [ValidationLevel::SamInfo4, ValidationLevel::SamInfo2, ValidationLevel::SamInfo];
+    assert_eq!(levels.map(ValidationLevel::value), [6, 3, 2]);
+    assert_eq!(levels.map(ValidationLevel::older), [Some(levels[1]), Some(levels[2]), None]);
+}
+
 #[test]
 fn refusals_and_failures_are_told_apart() {
     let (recorded, answer) = recorded("capture-nl-SamLogonEx_badpw", 39);
@@ -388,7 +418,7 @@ fn refusals_and_failures_are_told_apart() {
         judged(&answer)
     };
     let refusal = |judged| match judged {
-        Judged::Refused { refusal, authoritative: true } => refusal,
+        Judged::Refused { refusal, authoritative: true, .. } => refusal,
         other => panic!("{other:?}"),
     };
     assert_eq!(refusal(judged(&answer)), Refusal::WrongPassword);
@@ -397,7 +427,19 @@ fn refusals_and_failures_are_told_apart() {
     assert_eq!(refusal(with(NtStatus::NTLM_BLOCKED)), Refusal::NtlmBlocked);
     let mut elsewhere = answer.clone();
     elsewhere[8] = 0; // Authoritative
-    assert!(matches!(judged(&elsewhere), Judged::Refused { authoritative: false, .. }));
+    let Judged::Refused { request, authoritative: false, .. } = judged(&elsewhere) else {
+        panic!("not final")
+    };
+    assert_eq!(request.user(), recorded.network_info.user_name, "for another to judge");
+    for status in [
+        NtStatus::WRONG_PASSWORD,
+        NtStatus::NOLOGON_SERVER_TRUST_ACCOUNT,
+        NtStatus::NOLOGON_WORKSTATION_TRUST_ACCOUNT,
+        NtStatus::AUTHENTICATION_FIREWALL_FAILED,
+    ] {
+        assert_eq!(refusal(with(status)).status(), status);
+    }
+    assert_eq!(Refusal::AccountLockedOut.to_string(), "account locked out");
     let failure = |judged| match judged {
         Judged::NotJudged { failure, .. } => failure,
         other => panic!("{other:?}"),

@@ -13,10 +13,10 @@ use crate::smb2::{
     IoctlResponse, SecurityMode, TreeConnectResponse, ValidateNegotiateInfoRequest,
     ValidateNegotiateInfoResponse,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::vec::Vec;
+use ntlm::NtStatus;
 
 /// What NEGOTIATE settled, and both ends said in it.
 #[derive(Clone, Debug)]

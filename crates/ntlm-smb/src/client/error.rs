@@ -5,8 +5,8 @@ use crate::encryption::{DecryptError, InnerDefect};
 use crate::error::{DecodeError, TooLong};
 use crate::signing::SignatureError;
 use crate::smb2::ContextType;
-use crate::status::NtStatus;
 use core::fmt;
+use ntlm::NtStatus;
 
 /// Why a client does not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use crate::smb2::{
     Capabilities, Command, ContextData, ContextListBuilder, ContextType, Header, NegotiateContexts,
     NegotiateRequest, NegotiateResponse, SHA_512, SecurityMode,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use ntlm::NtStatus;
 
 /// The random bytes of NEGOTIATE, from the operating system's generator.
 #[derive(Clone, Copy, Debug)]

@@ -15,14 +15,13 @@ use crate::smb2::{
     Capabilities, Command, Header, SessionFlags, SessionSetupFlags, SessionSetupRequest,
     SessionSetupResponse,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use ntlm::keys::{ExportedSessionKey, NtlmVersion, Step};
 use ntlm::policy::Relaxation;
-use ntlm::{Credential, Fresh};
+use ntlm::{Credential, Fresh, NtStatus};
 use ntlm_spnego::{Initiator, InitiatorConfig, InitiatorStep, MechListMic};
 
 /// What a SESSION_SETUP is for.

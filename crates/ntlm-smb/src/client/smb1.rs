@@ -9,10 +9,10 @@ use crate::smb1::{
     Capabilities, Command, Credentials, Flags, Flags2, Header, NegotiateRequest, NegotiateResponse,
     SecurityMode, SequenceNumbers, SequenceRule, ServerSecurity, SessionSetupRequest, Signer,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::vec::Vec;
+use ntlm::NtStatus;
 use ntlm::text::Utf16String;
 
 /// What NEGOTIATE settled.

@@ -12,7 +12,6 @@ use crate::signature_rule::Identity;
 use crate::smb1::{
     Action, BareMessage, Credentials, SequenceNumbers, SequenceRule, SessionSetupResponse, Signer,
 };
-use crate::status::NtStatus;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,7 +24,7 @@ use ntlm::keys::{
 use ntlm::message::{AvId, Ntlmv2ClientChallenge, TargetInfo, TargetInfoBuilder};
 use ntlm::policy::{ChallengeTraits, ClientSends, Relaxation};
 use ntlm::text::Utf16String;
-use ntlm::{Credential, Fresh};
+use ntlm::{Credential, Fresh, NtStatus};
 use ntlm_spnego::{Initiator, InitiatorConfig, InitiatorStep, MechListMic};
 
 /// A SESSION_SETUP_ANDX that waits for a response.

@@ -3,8 +3,8 @@
 use super::doc::{Input, PacketField, RuleDoc};
 use crate::crypto::sha512;
 use crate::dialect::Dialect;
-use crate::status::NtStatus;
 use core::fmt;
+use ntlm::NtStatus;
 
 /// `PreauthIntegrityHashValue`, 64 bytes: SHA-512 chained over the packets of NEGOTIATE, and then
 /// of one session's SESSION_SETUP.

@@ -14,12 +14,11 @@ use crate::dialect::Protocol;
 use crate::keys::PreauthIntegrityHash;
 use crate::smb1;
 use crate::smb2::{Command, Header, HeaderFlags};
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ntlm::{Fresh, LogonOutcome};
+use ntlm::{Fresh, LogonOutcome, NtStatus};
 
 /// A client's connection.
 #[derive(Debug)]

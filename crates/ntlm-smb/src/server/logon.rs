@@ -3,12 +3,11 @@
 use super::error::RefusalReason;
 use crate::keys::Step as KeyStep;
 use crate::signature_rule::Identity;
-use crate::status::NtStatus;
 use alloc::vec::Vec;
 use ntlm::keys::{NtlmVersion, Step as NtlmStep};
 use ntlm::policy::Relaxation;
 use ntlm::text::Utf16String;
-use ntlm::{Check, LogonOutcome};
+use ntlm::{Check, LogonOutcome, NtStatus};
 use ntlm_spnego::MechListMic;
 
 /// What a session setup is for.

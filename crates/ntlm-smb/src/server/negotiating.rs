@@ -8,10 +8,9 @@ use crate::smb2::{
     Capabilities, ContextData, ContextListBuilder, ContextType, ErrorResponse, Header,
     NegotiateContexts, NegotiateRequest, NegotiateResponse, SHA_512, SecurityMode,
 };
-use crate::status::NtStatus;
 use crate::wire::Part;
 use alloc::vec::Vec;
-use ntlm::FileTime;
+use ntlm::{FileTime, NtStatus};
 use ntlm_spnego::AcceptorConfig;
 
 /// What NEGOTIATE settled, and both ends said in it.

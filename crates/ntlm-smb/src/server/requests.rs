@@ -5,10 +5,10 @@ use crate::error::TooLong;
 use crate::signature_rule::Identity;
 use crate::signing::Signer;
 use crate::smb2::{Compound, ErrorResponse, Header};
-use crate::status::NtStatus;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::{IntoIter, Vec};
+use ntlm::NtStatus;
 use ntlm::wire::Span;
 
 /// The requests of one packet, and the answers so far.

@@ -17,12 +17,11 @@ use crate::smb2::{
     Header, SecurityMode, SessionFlags, SessionSetupFlags, SessionSetupRequest,
     SessionSetupResponse,
 };
-use crate::status::NtStatus;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use ntlm::keys::Direction;
-use ntlm::{Fresh, LogonOutcome};
+use ntlm::{Fresh, LogonOutcome, NtStatus};
 use ntlm_spnego::{Accepted, AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic};
 
 impl Smb2 {

@@ -14,7 +14,6 @@ use crate::smb1::{
     NegotiateNtLm, SecurityMode, SequenceNumbers, SequenceRule, ServerSecurity,
     SessionSetupRequest, SessionSetupResponse, Signer,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::boxed::Box;
@@ -24,7 +23,7 @@ use alloc::vec::Vec;
 use ntlm::keys::{ExportedSessionKey, NtlmVersion, Responses, SessionBaseKey};
 use ntlm::policy::Relaxation;
 use ntlm::text::Utf16String;
-use ntlm::{Fresh, LogonOutcome};
+use ntlm::{Fresh, LogonOutcome, NtStatus};
 use ntlm_spnego::{AcceptedLogon, Acceptor, AcceptorConfig, AcceptorStep, MechListMic};
 
 #[derive(Debug)]

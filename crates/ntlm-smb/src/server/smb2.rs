@@ -19,15 +19,14 @@ use crate::smb2::{
     BareMessage, Command, CtlCode, FileId, Header, HeaderFlags, HeaderId, IoctlRequest,
     IoctlResponse, TransformHeader, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse,
 };
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::Part;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ntlm::Fresh;
 use ntlm::wire::Span;
+use ntlm::{Fresh, NtStatus};
 
 #[derive(Debug)]
 pub(super) struct Smb2 {

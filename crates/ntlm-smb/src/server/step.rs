@@ -6,10 +6,9 @@ use super::requests::Requests;
 use crate::error::TooLong;
 use crate::signature_rule::Identity;
 use crate::smb1::{BareMessage, Flags, Flags2, Header};
-use crate::status::NtStatus;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use ntlm::LogonRequest;
+use ntlm::{LogonRequest, NtStatus};
 
 /// What comes of a packet, or of a judge's word.
 #[derive(Debug)]

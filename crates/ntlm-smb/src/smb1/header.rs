@@ -1,11 +1,11 @@
 //! The SMB1 header (MS-CIFS 2.2.3.1, MS-SMB 2.2.3.1).
 
 use crate::error::DecodeError;
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::{Reader, concat};
 use bitflags::bitflags;
 use core::fmt;
+use ntlm::NtStatus;
 use ntlm::wire::Span;
 
 bitflags! {

@@ -1,11 +1,11 @@
 //! The SMB2 header (MS-SMB2 2.2.1).
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::status::NtStatus;
 use crate::transport::ProtocolId;
 use crate::wire::{Reader, concat};
 use bitflags::bitflags;
 use core::fmt;
+use ntlm::NtStatus;
 use ntlm::keys::Direction;
 use ntlm::wire::Span;
 

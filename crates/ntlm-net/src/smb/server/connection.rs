@@ -2,10 +2,10 @@
 
 use super::State;
 use super::frames::{Frames, Incoming};
-use super::judge::{DenialCause, Denied, Judged};
 use super::record::{Claimed, CloseReason, Event, LogonRecord, RefusedLogon};
 use super::share::Related;
 use crate::fresh::{fresh, random};
+use crate::judge::{ByController, DenialCause, Denied, Judged};
 use ntlm::LogonRequest;
 use ntlm_smb::server::{Connection, Judging, PeerError, Step};
 use ntlm_smb::{NtStatus, Transport, message_prefix};
@@ -39,6 +39,13 @@ struct Answered {
     judging: Box<Judging>,
     claimed: Claimed,
     judged: Judged,
+}
+
+/// What is known of a logon besides its result.
+struct Said {
+    claimed: Claimed,
+    cause: Option<DenialCause>,
+    by_controller: Option<ByController>,
 }
 
 impl Drop for Served {
@@ -155,7 +162,7 @@ impl Served {
             step => {
                 shared.close_what_ended();
                 drop(shared);
-                let reply = self.go_on(step, None, None);
+                let reply = self.go_on(step, None);
                 self.note_session();
                 return reply;
             }
@@ -182,19 +189,27 @@ impl Served {
 
     fn settle(&mut self, answered: Answered) -> Result<Option<Vec<u8>>, CloseReason> {
         let Answered { judging, claimed, judged } = answered;
-        let cause = judged.as_ref().err().map(|denied| denied.cause);
+        let mut said = Said { claimed, cause: None, by_controller: None };
+        let judged = match judged {
+            Ok(granted) => {
+                said.by_controller = granted.by_controller;
+                Ok(granted.outcome)
+            }
+            Err(denied) => {
+                said.cause = Some(denied.cause);
+                Err(denied.status)
+            }
+        };
         let machine = self.machine.as_mut().ok_or(CloseReason::Shutdown)?;
-        let judged = judged.map_err(|denied| denied.status);
         let step = machine.settle(&mut self.state.lock().sessions, *judging, judged);
-        self.go_on(step.map_err(CloseReason::Peer)?, Some(claimed), cause)
+        self.go_on(step.map_err(CloseReason::Peer)?, Some(said))
     }
 
-    fn go_on(
-        &mut self,
-        step: Step,
-        claimed: Option<Claimed>,
-        cause: Option<DenialCause>,
-    ) -> Result<Option<Vec<u8>>, CloseReason> {
+    fn go_on(&mut self, step: Step, said: Option<Said>) -> Result<Option<Vec<u8>>, CloseReason> {
+        let (claimed, cause, by_controller) = match said {
+            Some(Said { claimed, cause, by_controller }) => (Some(claimed), cause, by_controller),
+            None => (None, None, None),
+        };
         let (reply, result) = match step {
             Step::Reply(reply) => return Ok(Some(reply)),
             Step::Nothing | Step::Requests(_) | Step::Smb1Request(_) => return Ok(None),
@@ -212,7 +227,7 @@ impl Served {
         self.note_session();
         let negotiated = self.machine.as_ref().and_then(Connection::negotiated).cloned();
         let (time, client) = (SystemTime::now(), self.client);
-        let record = LogonRecord { time, client, negotiated, claimed, result };
+        let record = LogonRecord { time, client, negotiated, claimed, by_controller, result };
         (self.state.observer)(Event::Logon(Box::new(record)));
         Ok(Some(reply))
     }
@@ -226,7 +241,7 @@ impl Served {
             workstation: request.workstation(),
         };
         self.judges.spawn(async move {
-            let judged = timeout(limit, judge.answer(request)).await;
+            let judged = timeout(limit, judge.judge(request)).await;
             let late = Denied { status: NtStatus::NO_LOGON_SERVERS, cause: DenialCause::TimedOut };
             Answered { judging, claimed, judged: judged.unwrap_or(Err(late)) }
         });

@@ -2,14 +2,13 @@
 
 mod connection;
 mod frames;
-mod judge;
 mod limits;
 mod record;
 mod share;
 
 use crate::fresh::random;
+use crate::judge::Judge;
 use connection::Served;
-pub use judge::{DenialCause, Denied, Judge, Judged};
 pub use limits::ServerLimits;
 use ntlm_smb::server::{ServerConfig, Sessions};
 pub use record::{Claimed, CloseReason, Event, LogonRecord, RefusedLogon};
@@ -45,7 +44,8 @@ pub struct ServerOptions {
 /// ```no_run
 /// use ntlm::{Server as Ntlm, ServerConfig as NtlmConfig, ServerNames};
 /// use ntlm_accounts::{Accounts, Format};
-/// use ntlm_net::smb::{Judge, Server, ServerLimits, ServerOptions, ShareLimits};
+/// use ntlm_net::Judge;
+/// use ntlm_net::smb::{Server, ServerLimits, ServerOptions, ShareLimits};
 /// use ntlm_smb::server::ServerConfig;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,6 @@
 //! What a server says of its clients: one record a logon.
 
-use super::judge::DenialCause;
+use crate::judge::{ByController, DenialCause};
 use ntlm::text::Utf16String;
 use ntlm_smb::server::{LoggedOn, Negotiated, PeerError, RefusalReason};
 use ntlm_smb::{DecodeError, NtStatus};
@@ -37,6 +37,8 @@ pub struct LogonRecord {
     pub negotiated: Option<Negotiated>,
     /// Who the client says it is; `None` where it did not come to that.
     pub claimed: Option<Claimed>,
+    /// What a domain controller said of the account, where it was one that accepted.
+    pub by_controller: Option<ByController>,
     /// How it ended.
     pub result: Result<LoggedOn, RefusedLogon>,
 }

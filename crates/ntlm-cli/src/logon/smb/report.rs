@@ -1,10 +1,10 @@
 //! What a logon came to, as text and as JSON.
 
+use super::super::facts::{self, BAD, Fact, Failed, GOOD, WARN, object, printable, section};
 use super::advice::advice;
 use super::url::Url;
 use crate::args::LogonArgs;
 use crate::failure::Failure;
-use anstyle::{AnsiColor, Style};
 use ntlm_explain::{Ladder, render};
 use ntlm_net::smb::{Client, Error, Negotiated, Tree};
 use ntlm_smb::Identity;
@@ -16,14 +16,6 @@ use render::Layout;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::net::SocketAddr;
-
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const FAINT: Style = Style::new().dimmed();
-
-/// How wide a line of advice may be.
-const WIDTH: usize = 92;
 
 /// What a logon came to, as far as it went.
 #[derive(Debug, Default)]
@@ -41,28 +33,12 @@ pub(super) struct Report {
     failure: Option<Failed>,
 }
 
-#[derive(Debug)]
-struct Fact {
-    name: &'static str,
-    json_name: &'static str,
-    value: Value,
-    text: String,
-}
-
 /// Something that is proved, or is not.
 #[derive(Debug)]
 struct Proof {
     json_name: &'static str,
     holds: bool,
     text: &'static str,
-}
-
-#[derive(Debug)]
-struct Failed {
-    step: &'static str,
-    error: String,
-    status: Option<String>,
-    advice: Option<&'static str>,
 }
 
 impl Report {
@@ -225,32 +201,17 @@ impl Report {
             out.push_str(&render::ladder(keys, layout));
         }
         if let Some(failure) = &self.failure {
-            let error = printable(&failure.error);
-            let _ = writeln!(out, "\n{BAD}{}{BAD:#}: {error}", failure.step);
-            for line in failure.advice.map(wrapped).unwrap_or_default() {
-                let _ = writeln!(out, "  {line}");
-            }
+            failure.write(&mut out);
         }
         out
     }
 
     pub(super) fn json(&self) -> Result<String, Failure> {
-        let object = |facts: &[Fact]| -> Map<String, Value> {
-            facts.iter().map(|fact| (fact.json_name.to_owned(), fact.value.clone())).collect()
-        };
         let proved: Map<String, Value> = self
             .proved
             .iter()
             .map(|proof| (proof.json_name.to_owned(), proof.holds.into()))
             .collect();
-        let failure = self.failure.as_ref().map(|failure| {
-            json!({
-                "step": failure.step,
-                "error": failure.error,
-                "status": failure.status,
-                "advice": failure.advice,
-            })
-        });
         let keys = self.keys.as_ref().map(serde_json::to_value).transpose();
         let document = json!({
             "schema": "ntlm-logon/1",
@@ -263,10 +224,9 @@ impl Report {
             "proved": proved,
             "relaxed": self.relaxed,
             "keys": keys.map_err(|error| Failure::new(error.to_string()))?,
-            "failure": failure,
+            "failure": self.failure.as_ref().map(Failed::json),
         });
-        let text = serde_json::to_string_pretty(&document);
-        Ok(format!("{}\n", text.map_err(|error| Failure::new(error.to_string()))?))
+        facts::pretty(&document)
     }
 }
 
@@ -296,33 +256,4 @@ fn proofs(client: &Client, logon: &Logon) -> Vec<Proof> {
         );
     }
     proofs
-}
-
-fn section(out: &mut String, title: &str, facts: &[Fact]) {
-    if facts.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "\n{title}");
-    for fact in facts {
-        let _ = writeln!(out, "  {FAINT}{:18}{FAINT:#} {}", fact.name, printable(&fact.text));
-    }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

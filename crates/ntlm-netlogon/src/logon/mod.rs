@@ -4,27 +4,50 @@
 //! for NTLMv1 with extended session security too. What was accepted still has to pass all that the
 //! server checks itself: [`LogonRequest::accept`].
 
+mod status;
+
+pub use status::{Failure, Refusal};
+
 use crate::calls::{
     LogonLevel, NetworkInfo, ParameterControl, SamLogonMethod, SamLogonRequest, SamLogonResponse,
     UserFlags, Validation, ValidationLevel,
 };
 use crate::client::{Call, Channel};
-use crate::error::{DecodeError, TooLong};
-use crate::status::NtStatus;
+use crate::error::TooLong;
 use alloc::boxed::Box;
 use core::fmt;
 use ntlm::{LogonDenied, LogonOutcome, LogonRequest, Verdict};
+use status::StatusMeaning;
 
-/// Which method passes the logon on.
+/// Which method passes the logon on. A server that does not have it answers with
+/// [`FaultStatus::OP_RANGE_ERROR`](crate::pdu::FaultStatus::OP_RANGE_ERROR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogonMethod {
-    /// NetrLogonSamLogonEx.
+    /// NetrLogonSamLogonEx: any number of calls at a time on a channel.
     Ex,
     /// NetrLogonSamLogonWithFlags, with an authenticator: one such call at a time on a channel.
     WithFlags {
         /// Seconds since 1970.
         timestamp: u32,
     },
+    /// NetrLogonSamLogon, the same in its first form.
+    SamLogon {
+        /// Seconds since 1970.
+        timestamp: u32,
+    },
+}
+
+impl LogonMethod {
+    /// The next older one, for a server that does not have this one. `timestamp` is the time in
+    /// seconds since 1970.
+    #[must_use]
+    pub const fn older(self, timestamp: u32) -> Option<Self> {
+        match self {
+            Self::Ex => Some(Self::WithFlags { timestamp }),
+            Self::WithFlags { .. } => Some(Self::SamLogon { timestamp }),
+            Self::SamLogon { .. } => None,
+        }
+    }
 }
 
 /// A logon that was passed on, and awaits its verdict.
@@ -69,9 +92,17 @@ impl PassedOn {
             extra_flags: 0,
         };
         let mut stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
-        if let LogonMethod::WithFlags { timestamp } = method {
-            // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
-            sam_logon.method = SamLogonMethod::WithFlags(channel.authenticator(timestamp));
+        // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
+        sam_logon.method = match method {
+            LogonMethod::Ex => SamLogonMethod::Ex,
+            LogonMethod::WithFlags { timestamp } => {
+                SamLogonMethod::WithFlags(channel.authenticator(timestamp))
+            }
+            LogonMethod::SamLogon { timestamp } => {
+                SamLogonMethod::SamLogon(channel.authenticator(timestamp))
+            }
+        };
+        if method != LogonMethod::Ex {
             stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
         }
         let opnum = sam_logon.method.opnum();
@@ -87,7 +118,7 @@ impl PassedOn {
             Ok(response) => response,
             Err(error) => return not_judged(request, Failure::Decode(error)),
         };
-        if opnum == SamLogonMethod::WITH_FLAGS_OPNUM {
+        if opnum != SamLogonMethod::EX_OPNUM {
             let returned = response.return_authenticator;
             if !returned.is_some_and(|returned| channel.check(&returned)) {
                 return not_judged(request, Failure::WrongAuthenticator);
@@ -99,7 +130,9 @@ impl PassedOn {
                 accept(request, account)
             }
             (StatusMeaning::Accepted, _) => not_judged(request, Failure::NoValidation),
-            (StatusMeaning::Refused(refusal), _) => Judged::Refused { refusal, authoritative },
+            (StatusMeaning::Refused(refusal), _) => {
+                Judged::Refused { request, refusal, authoritative }
+            }
             (StatusMeaning::Failed(failure), _) => not_judged(request, failure),
         }
     }
@@ -115,7 +148,7 @@ impl PassedOn {
 fn accept(request: LogonRequest, account: Validation) -> Judged {
     let no_key = account.user_session_key.expose().iter().all(|byte| *byte == 0);
     if no_key || account.user_flags.contains(UserFlags::GUEST) {
-        return Judged::Refused { refusal: Refusal::Guest, authoritative: true };
+        return Judged::Refused { request, refusal: Refusal::Guest, authoritative: true };
     }
     let has_lm_key = account.lm_key.expose().iter().any(|byte| *byte != 0);
     let verdict = Verdict {
@@ -137,6 +170,8 @@ pub enum Judged {
     },
     /// The controller refuses.
     Refused {
+        /// The logon, for whoever may know the account better.
+        request: LogonRequest,
         /// Why. Not for the client's eyes beyond what its protocol says.
         refusal: Refusal,
         /// Whether that is final; otherwise another authority may know the account.
@@ -171,131 +206,3 @@ impl fmt::Display for PassOnError {
 }
 
 impl core::error::Error for PassOnError {}
-
-/// Why a domain controller refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// STATUS_WRONG_PASSWORD.
-    WrongPassword,
-    /// STATUS_NO_SUCH_USER.
-    NoSuchUser,
-    /// STATUS_LOGON_FAILURE: it does not say which.
-    LogonFailure,
-    /// STATUS_ACCOUNT_DISABLED.
-    AccountDisabled,
-    /// STATUS_ACCOUNT_LOCKED_OUT.
-    AccountLockedOut,
-    /// STATUS_ACCOUNT_EXPIRED.
-    AccountExpired,
-    /// STATUS_PASSWORD_EXPIRED: the password was right.
-    PasswordExpired,
-    /// STATUS_PASSWORD_MUST_CHANGE: the password was right.
-    PasswordMustChange,
-    /// STATUS_ACCOUNT_RESTRICTION, as of protected users.
-    AccountRestriction,
-    /// STATUS_INVALID_LOGON_HOURS.
-    InvalidLogonHours,
-    /// STATUS_INVALID_WORKSTATION.
-    InvalidWorkstation,
-    /// STATUS_LOGON_TYPE_NOT_GRANTED.
-    LogonTypeNotGranted,
-    /// STATUS_NOLOGON_..._TRUST_ACCOUNT: the account of a machine or domain.
-    TrustAccount,
-    /// STATUS_SMARTCARD_LOGON_REQUIRED.
-    SmartcardLogonRequired,
-    /// STATUS_AUTHENTICATION_FIREWALL_FAILED: not on this server.
-    AuthenticationFirewall,
-    /// STATUS_NTLM_BLOCKED.
-    NtlmBlocked,
-    /// The guest account would stand in, or there is no key.
-    Guest,
-}
-
-/// Why there is no verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The answer is none.
-    Decode(DecodeError),
-    /// The answer's authenticator is wrong: the channel is of no use any more.
-    WrongAuthenticator,
-    /// Success, but nothing at the level that was asked for.
-    NoValidation,
-    /// STATUS_NO_LOGON_SERVERS: the account's domain cannot be reached.
-    NoLogonServers,
-    /// STATUS_TIME_DIFFERENCE_AT_DC: the clocks differ too much.
-    TimeSkew,
-    /// STATUS_INVALID_INFO_CLASS: the controller does not know the validation level.
-    ValidationLevel,
-    /// STATUS_ACCESS_DENIED: the channel has to be set up again.
-    ChannelLost,
-    /// The trust between client and domain, or between domains, is broken.
-    Trust(NtStatus),
-    /// Anything else.
-    Other(NtStatus),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decode(error) => error.fmt(f),
-            Self::WrongAuthenticator => f.write_str("server's authenticator is wrong"),
-            Self::NoValidation => f.write_str("accepted, but nothing is said of the account"),
-            Self::NoLogonServers => f.write_str("no domain controller of the account's domain"),
-            Self::TimeSkew => f.write_str("the clocks differ too much"),
-            Self::ValidationLevel => f.write_str("validation level not known"),
-            Self::ChannelLost => f.write_str("server does not know the channel any more"),
-            Self::Trust(status) => write!(f, "trust is broken: {status}"),
-            Self::Other(status) => write!(f, "no verdict: {status}"),
-        }
-    }
-}
-
-/// What a status comes to.
-enum StatusMeaning {
-    Accepted,
-    Refused(Refusal),
-    Failed(Failure),
-}
-
-impl StatusMeaning {
-    const fn of(status: NtStatus) -> Self {
-        Self::Refused(match status {
-            NtStatus::SUCCESS => return Self::Accepted,
-            NtStatus::WRONG_PASSWORD => Refusal::WrongPassword,
-            NtStatus::NO_SUCH_USER => Refusal::NoSuchUser,
-            NtStatus::LOGON_FAILURE => Refusal::LogonFailure,
-            NtStatus::ACCOUNT_DISABLED => Refusal::AccountDisabled,
-            NtStatus::ACCOUNT_LOCKED_OUT => Refusal::AccountLockedOut,
-            NtStatus::ACCOUNT_EXPIRED => Refusal::AccountExpired,
-            NtStatus::PASSWORD_EXPIRED => Refusal::PasswordExpired,
-            NtStatus::PASSWORD_MUST_CHANGE => Refusal::PasswordMustChange,
-            NtStatus::ACCOUNT_RESTRICTION => Refusal::AccountRestriction,
-            NtStatus::INVALID_LOGON_HOURS => Refusal::InvalidLogonHours,
-            NtStatus::INVALID_WORKSTATION => Refusal::InvalidWorkstation,
-            NtStatus::LOGON_TYPE_NOT_GRANTED => Refusal::LogonTypeNotGranted,
-            NtStatus::NOLOGON_INTERDOMAIN_TRUST_ACCOUNT
-            | NtStatus::NOLOGON_SERVER_TRUST_ACCOUNT
-            | NtStatus::NOLOGON_WORKSTATION_TRUST_ACCOUNT => Refusal::TrustAccount,
-            NtStatus::SMARTCARD_LOGON_REQUIRED => Refusal::SmartcardLogonRequired,
-            NtStatus::AUTHENTICATION_FIREWALL_FAILED => Refusal::AuthenticationFirewall,
-            NtStatus::NTLM_BLOCKED => Refusal::NtlmBlocked,
-            status => return Self::Failed(failure(status)),
-        })
-    }
-}
-
-const fn failure(status: NtStatus) -> Failure {
-    match status {
-        NtStatus::NO_LOGON_SERVERS => Failure::NoLogonServers,
-        NtStatus::TIME_DIFFERENCE_AT_DC => Failure::TimeSkew,
-        NtStatus::INVALID_INFO_CLASS => Failure::ValidationLevel,
-        NtStatus::ACCESS_DENIED => Failure::ChannelLost,
-        NtStatus::NO_TRUST_LSA_SECRET
-        | NtStatus::NO_TRUST_SAM_ACCOUNT
-        | NtStatus::TRUSTED_DOMAIN_FAILURE
-        | NtStatus::TRUSTED_RELATIONSHIP_FAILURE => Failure::Trust(status),
-        status => Failure::Other(status),
-    }
-}

@@ -1,5 +1,6 @@
 //! `smb://[DOMAIN;]user@host[:port]/share`, as in draft-crhertel-smb-url.
 
+use crate::host::Host;
 use ntlm::AccountName;
 
 /// Where to log on, and as whom.
@@ -38,8 +39,8 @@ impl Url {
             }
             Some(user) => Some(account(user).ok_or_else(|| wrong("bad % escape"))?),
         };
-        let (host, port) = host_and_port(host).ok_or_else(|| wrong("no host, or a bad port"))?;
-        Ok(Self { name, host, port, share })
+        let Host { host, port } = host.parse().map_err(|_| wrong("no host, or a bad port"))?;
+        Ok(Self { name, host, port: port.unwrap_or(PORT), share })
     }
 }
 
@@ -48,24 +49,6 @@ fn account(text: &str) -> Option<AccountName> {
         Some((domain, user)) => AccountName::down_level(&decode(domain)?, &decode(user)?),
         None => AccountName::parse(&decode(text)?),
     })
-}
-
-fn host_and_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, behind) = rest.split_once(']')?;
-            (host, behind.strip_prefix(':').or(behind.is_empty().then_some("")))
-        }
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, Some("")),
-        },
-    };
-    let port = match port? {
-        "" if !text.ends_with(':') => PORT,
-        port => port.parse().ok().filter(|port| *port != 0)?,
-    };
-    (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
 /// Takes `%xx` for the byte that it stands for.

@@ -1,0 +1,40 @@
+//! Accounts of a domain: its controllers judge.
+
+use super::{Answer, ByController, DenialCause, Denied, Granted};
+use crate::netlogon::{Domain, Verdict};
+use ntlm::LogonRequest;
+use ntlm_netlogon::logon::Refusal;
+use ntlm_smb::NtStatus;
+
+pub(super) async fn judge(domain: &Domain, request: LogonRequest) -> Answer {
+    if request.is_anonymous() {
+        return Answer::here(request.verify(None));
+    }
+    match domain.judge(request).await {
+        Ok(Verdict::Accepted { outcome, account, via }) => {
+            let by_controller = Some(ByController { via, account });
+            let granted = |outcome| Granted { outcome, by_controller };
+            Answer::Judged(Box::new(outcome.map(granted).map_err(Denied::from)))
+        }
+        Ok(Verdict::Refused {
+            request,
+            refusal: Refusal::NoSuchUser,
+            authoritative: false,
+            ..
+        }) => Answer::NotKnown(request),
+        Ok(Verdict::Refused { refusal, .. }) => {
+            Answer::denied(status_of_refusal(refusal), DenialCause::Controller(refusal))
+        }
+        Err(why) => Answer::denied(NtStatus::NO_LOGON_SERVERS, DenialCause::NotJudged(why)),
+    }
+}
+
+/// What a client is told: whether the name or the password is wrong is not its business.
+const fn status_of_refusal(refusal: Refusal) -> NtStatus {
+    match refusal {
+        Refusal::WrongPassword | Refusal::NoSuchUser | Refusal::LogonFailure | Refusal::Guest => {
+            NtStatus::LOGON_FAILURE
+        }
+        refusal => refusal.status(),
+    }
+}

@@ -1,0 +1,63 @@
+//! Where domain controllers are.
+
+use super::error::ControllerError;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// A domain controller: its name or address, and perhaps the port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ControllerName {
+    /// Name or address. Windows wants a name that is the controller's own.
+    pub host: String,
+    /// Of Netlogon over TCP, which otherwise the endpoint mapper tells; or of SMB, where the pipe is
+    /// used.
+    pub port: Option<u16>,
+}
+
+impl fmt::Display for ControllerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.port, self.host.contains(':')) {
+            (Some(port), true) => write!(f, "[{}]:{port}", self.host),
+            (Some(port), false) => write!(f, "{}:{port}", self.host),
+            (None, _) => f.write_str(&self.host),
+        }
+    }
+}
+
+/// Who knows the controllers of a domain.
+#[derive(Clone, Debug)]
+pub enum Controllers {
+    /// These, in this order.
+    Named(Vec<ControllerName>),
+    /// DNS: SRV records of `_ldap._tcp.dc._msdcs` (MS-ADTS 6.3.2.3).
+    #[cfg(feature = "dns")]
+    Dns(Box<super::dns::Dns>),
+}
+
+impl Controllers {
+    /// All that are known, best first.
+    pub(super) async fn find(&self) -> Result<Vec<ControllerName>, ControllerError> {
+        match self {
+            Self::Named(names) => Ok(names.clone()),
+            #[cfg(feature = "dns")]
+            Self::Dns(dns) => dns.find().await,
+        }
+    }
+
+    /// The addresses of one, at least one.
+    pub(super) async fn addresses(
+        &self,
+        controller: &ControllerName,
+    ) -> Result<Vec<IpAddr>, ControllerError> {
+        let addresses: Vec<IpAddr> = match self {
+            Self::Named(_) => {
+                let found = tokio::net::lookup_host((controller.host.as_str(), 0)).await;
+                let found = found.map_err(ControllerError::io("look the name up"))?;
+                found.map(|address: SocketAddr| address.ip()).collect()
+            }
+            #[cfg(feature = "dns")]
+            Self::Dns(dns) => dns.addresses(&controller.host).await?,
+        };
+        if addresses.is_empty() { Err(ControllerError::NoAddress) } else { Ok(addresses) }
+    }
+}
