@@ -27,8 +27,7 @@ impl BackOff {
         Self { first, most, failed: HashMap::new() }
     }
 
-    /// A controller failed, which took so long; it is left alone for longer than that, or those before
-    /// it in a list would be tried over and over before those behind it are.
+    /// A controller failed, which took so long; it is left alone at least as long again.
     pub(super) fn failed(
         &mut self,
         controller: &ControllerName,
@@ -39,7 +38,7 @@ impl BackOff {
         // Whoever was well for long, or is named no more, begins anew.
         self.failed.retain(|_, failed| now < failed.until + self.most);
         let next = self.failed.get(controller).map_or(self.first, |last| last.next);
-        let how_long = next.max(took.saturating_mul(4));
+        let how_long = next.max(took);
         let next = next.saturating_mul(2).min(self.most);
         self.failed.insert(controller.clone(), Failed { until: now + how_long, next, error });
     }
@@ -91,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn what_took_long_is_left_alone_for_longer() {
+    fn what_took_long_is_left_alone_as_long_again() {
         let mut back_off = BackOff::new(SECOND, SECOND * 60);
         let now = Instant::now();
         back_off.failed(&dc("dc1"), ControllerError::NoAddress, SECOND * 5, now);
-        assert_eq!(for_how_long(&back_off, "dc1", now), Some(SECOND * 20));
+        assert_eq!(for_how_long(&back_off, "dc1", now), Some(SECOND * 5));
     }
 
     #[test]
