@@ -233,7 +233,7 @@ fn judge(by: &ByController) -> Value {
     json!({
         "controller": via.controller.to_string(),
         "address": via.address.to_string(),
-        "method": via.method,
+        "method": via.method.name(),
         "effective_name": account.effective_name.to_string(),
         "domain": account.logon_domain_name.to_string(),
         "sid": sid,

@@ -7,7 +7,7 @@ use ntlm::text::CodePage;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Domain, DomainLimits, DomainOptions, Machine, Transport, Verdict,
 };
-use ntlm_netlogon::client::ChannelPolicy;
+use ntlm_netlogon::keys::Algorithms;
 
 /// An account of the controller, and what comes back for the right password and for a wrong one.
 const ACCOUNTS: [(&str, &str, &str); 13] = [
@@ -39,7 +39,7 @@ fn domain(
         controllers,
         machine: Machine::new(&format!("CORP\\{account}"), secret).unwrap(),
         transport,
-        policy: ChannelPolicy::default(),
+        algorithms: Algorithms::AesSha2,
         limits: DomainLimits::default(),
     })
 }
