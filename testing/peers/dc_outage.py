@@ -65,7 +65,7 @@ class Crowd:
             return collections.Counter((user, status) for _, _, user, status in self.told)
 
 
-# How long all may take to get in again. One that did not answer for 5 s is left alone for 20.
+# How long all may take to get in again: who did not answer in time is left alone for a while.
 SETTLED_SECONDS = 40
 
 
