@@ -91,12 +91,7 @@ fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
         is_domain_joined: machine.is_some(),
         ..NtlmConfig::new(names(args, machine.as_ref()))
     };
-    let ntlm = Ntlm::new(ntlm).map_err(|why| {
-        Failure::new(format!(
-            "{}: {why}",
-            if args.machine.is_some() { "--machine" } else { "--name" }
-        ))
-    })?;
+    let ntlm = Ntlm::new(ntlm).map_err(|why| Failure::new(format!("--name: {why}")))?;
     let now = ntlm_net::fresh().map_err(|error| Failure::io("random bytes", &error))?.now;
     let random = ntlm_net::random().map_err(|error| Failure::io("random bytes", &error))?;
     let defaults = ServerConfig::new(ntlm);

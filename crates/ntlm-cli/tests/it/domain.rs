@@ -108,6 +108,9 @@ async fn there_is_no_verdict() {
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.out.contains("not judged") && ran.out.contains(error), "{}", ran.out);
     }
+    let more = ["--timeout", "1", "--pipe"];
+    let ran = log_on(silent.0, alice, &more, MACHINE_PASSWORD, PASSWORD).await;
+    assert!(ran.out.contains("no answer") && ran.out.contains("Nobody answers"), "{}", ran.out);
 }
 
 /// Secrets may stand in files, of one or of both.
