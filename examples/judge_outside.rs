@@ -48,7 +48,11 @@ fn domain_controller(logon: &LogonRequest) -> Option<Verdict> {
         source: KeySource::Proof(responses.verify(&secret)?),
         key_exchange: KeyExchange::received(negotiate_flags, &[]).ok()?,
     });
-    Some(Verdict { session_base_key: keys.session_base_key()?.duplicate(), lmowf_prefix: None })
+    Some(Verdict {
+        session_base_key: keys.session_base_key()?.duplicate(),
+        lmowf_prefix: None,
+        used_lm_password: false,
+    })
 }
 
 fn secret() -> AccountSecret {

@@ -13,7 +13,7 @@ use ntlm_net::fresh;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Domain, DomainLimits, DomainOptions, Machine, Transport, Verdict,
 };
-use ntlm_netlogon::client::ChannelPolicy;
+use ntlm_netlogon::keys::Algorithms;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         controllers: Controllers::Named(vec![ControllerName { host: host.to_owned(), port }]),
         machine,
         transport: Transport::Tcp,
-        policy: ChannelPolicy::default(),
+        algorithms: Algorithms::AesSha2,
         limits: DomainLimits { connections: connections.parse()?, ..DomainLimits::default() },
     }));
     let credential =

@@ -76,7 +76,11 @@ fn judge(server: &Server, negotiate: Option<&[u8]>, authenticate: &[u8]) {
     }
     if let Some(logon) = request() {
         let session_base_key = SessionBaseKey::new([7; 16]);
-        let verdict = Verdict { session_base_key, lmowf_prefix: Some(LmowfPrefix::new([9; 8])) };
+        let verdict = Verdict {
+            session_base_key,
+            lmowf_prefix: Some(LmowfPrefix::new([9; 8])),
+            used_lm_password: false,
+        };
         if let Ok(LogonOutcome::Account(account)) = logon.accept(verdict) {
             protect(account.into_session());
         }

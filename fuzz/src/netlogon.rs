@@ -10,8 +10,8 @@ use ntlm::{
 };
 use ntlm_netlogon::calls::{
     Authenticate3Request, Authenticate3Response, CapabilitiesRequest, CapabilitiesResponse,
-    ChallengeRequest, ChallengeResponse, MapResponse, SamLogonMethod, SamLogonRequest,
-    SamLogonResponse, SecureChannelType,
+    ChallengeRequest, ChallengeResponse, LogonInformation, MapResponse, ObservedLogon,
+    SamLogonMethod, SamLogonRequest, SamLogonResponse, SecureChannelType,
 };
 use ntlm_netlogon::client::{
     Altered, Association, AssociationError, Binding, Challenging, ChannelConfig, ChannelPolicy,
@@ -75,11 +75,15 @@ pub fn netlogon_calls(stub: &[u8]) {
         SamLogonMethod::WITH_FLAGS_OPNUM,
         SamLogonMethod::SAM_LOGON_OPNUM,
     ] {
+        let observed = ObservedLogon::decode(opnum, stub);
         if let Ok(decoded) = SamLogonRequest::decode(opnum, stub)
             && let Ok(encoded) = decoded.encode()
         {
             let again = SamLogonRequest::decode(opnum, &encoded);
             assert_eq!(again.expect("what was written is read"), decoded);
+            let observed = observed.expect("what a server reads, an observer does");
+            let info = LogonInformation::Network(decoded.network_info);
+            assert_eq!(observed.logon_information, info);
         }
         for algorithms in [Algorithms::AesSha2, Algorithms::InsecureRc4Md5] {
             let keys = ChannelKeys { algorithms, session_key: SessionKey::new([7; 16]) };
@@ -105,6 +109,7 @@ fn protections() -> impl Iterator<Item = (usize, [NetlogonProtection; 2])> {
 /// Any bytes are refused; any stub that is protected is opened, and refused once changed.
 pub fn netlogon_protect(data: &[u8]) {
     for (level, [mut client, mut server]) in protections() {
+        assert!(client.observe(Direction::ServerToClient, &mut data.to_vec()).is_err());
         assert!(client.open(Direction::ServerToClient, &mut data.to_vec()).is_err());
         let (Some(stub), Ok(auth_level)) = (data.get(..data.len().min(5000)), u8::try_from(level))
         else {
@@ -139,7 +144,12 @@ pub fn netlogon_protect(data: &[u8]) {
         if let Some(byte) = changed.get_mut(place) {
             *byte ^= 0x40;
         }
+        assert!(
+            other.observe(direction, &mut changed.clone()).is_err(),
+            "byte {place} was changed"
+        );
         assert!(other.open(direction, &mut changed).is_err(), "byte {place} was changed");
+        assert_eq!(client.observe(direction, &mut fragment.clone()), Ok(0));
         client.open(direction, &mut fragment).expect("what was protected opens");
         let body = 24..24 + stub.len() + pad;
         assert_eq!(fragment.get(body.clone()), plain.get(body));

@@ -183,7 +183,7 @@ fn ask(
     request: LogonRequest,
 ) -> (Vec<u8>, Calling, PassedOn) {
     let (method, level) = (LogonMethod::Ex, ValidationLevel::SamInfo4);
-    let (call, passed_on) = PassedOn::start(channel, request, method, level).expect("it fits");
+    let (call, passed_on) = PassedOn::start(channel, request, method, level, 0).expect("it fits");
     let mut confounder = [0; 8];
     getrandom::fill(&mut confounder).expect("the system has a generator");
     let asked = association.call(call.opnum, &call.stub, [confounder]);

@@ -4,6 +4,7 @@ use ntlm::keys::{AccountSecret, ExportedSessionKey};
 use ntlm::text::Utf16String;
 use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// One account of a file.
 #[derive(Debug)]
@@ -33,6 +34,34 @@ pub enum Secret {
         /// The ServerChallenge that tells the exchange from others.
         server_challenge: [u8; 8],
     },
+    /// The key of a secure channel that it has, being the account of a machine.
+    NetlogonSessionKey {
+        /// SessionKey of the channel (MS-NRPC 3.1.4.3).
+        netlogon_session_key: NetlogonSessionKey,
+        /// The ServerChallenge that tells the channel from others of this account; `None` fits all.
+        server_challenge: Option<[u8; 8]>,
+    },
+}
+
+/// SessionKey of a Netlogon secure channel, 16 bytes. Wiped on drop, and silent in `Debug`.
+pub struct NetlogonSessionKey(Zeroizing<[u8; 16]>);
+
+impl NetlogonSessionKey {
+    pub(crate) const fn new(bytes: Zeroizing<[u8; 16]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for whoever must spend them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NetlogonSessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetlogonSessionKey(..)")
+    }
 }
 
 /// A line of a text.
@@ -69,5 +98,8 @@ mod tests {
             server_challenge: [1; 8],
         };
         assert!(format!("{key:?}").contains("exported_session_key: ExportedSessionKey(..)"));
+        let netlogon_session_key = NetlogonSessionKey::new(Zeroizing::new(nt_hash));
+        let key = Secret::NetlogonSessionKey { netlogon_session_key, server_challenge: None };
+        assert!(format!("{key:?}").contains("netlogon_session_key: NetlogonSessionKey(..)"));
     }
 }

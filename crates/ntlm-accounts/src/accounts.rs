@@ -1,6 +1,6 @@
 //! The accounts of all texts, and the rule that finds one.
 
-use crate::account::{Account, Origin, Secret};
+use crate::account::{Account, NetlogonSessionKey, Origin, Secret};
 use crate::error::{AccountsError, Ambiguous, FieldDefect};
 use crate::format::Format;
 use crate::read::Reading;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub struct Accounts {
     code_page: CodePage,
     accounts: Vec<Account>,
-    /// Places of those with an [`AccountSecret`], by the user name in upper case.
+    /// Places of those with an [`AccountSecret`] or the key of a channel, by the user name in upper case.
     by_user: BTreeMap<Utf16String, Vec<usize>>,
     /// Places of those with an [`ExportedSessionKey`].
     by_server_challenge: BTreeMap<[u8; 8], Vec<usize>>,
@@ -98,7 +98,7 @@ impl Accounts {
     fn push(&mut self, account: Account) {
         let place = self.accounts.len();
         match account.secret {
-            Secret::Account(_) => {
+            Secret::Account(_) | Secret::NetlogonSessionKey { .. } => {
                 self.by_user.entry(account.user.to_uppercase()).or_default().push(place);
             }
             Secret::ExportedSessionKey { server_challenge, .. } => {
@@ -190,6 +190,50 @@ impl Accounts {
         }
     }
 
+    /// Finds the key of a secure channel by the machine's account, as [`find`](Self::find) has it: an
+    /// entry of this domain, one without, or one of another if no other entry names the user. Entries
+    /// with another `ServerChallenge` are not looked at; one with this is taken before one without.
+    ///
+    /// # Errors
+    ///
+    /// [`Ambiguous`] if there are different keys for it.
+    pub fn find_netlogon_session_key(
+        &self,
+        user: &Utf16String,
+        domain: &Utf16String,
+        server_challenge: Option<[u8; 8]>,
+    ) -> Result<Option<&NetlogonSessionKey>, Ambiguous> {
+        let places = self.by_user.get(&user.to_uppercase()).into_iter().flatten();
+        let fitting = places.filter_map(|&place| {
+            let account = self.accounts.get(place)?;
+            let Secret::NetlogonSessionKey { netlogon_session_key, server_challenge: own } =
+                &account.secret
+            else {
+                return None;
+            };
+            if own.zip(server_challenge).is_some_and(|(own, seen)| own != seen) {
+                return None;
+            }
+            // This domain, none, another; and in each, a challenge before none.
+            let rank = match account.domain.as_ref().map(|own| own.eq_ignore_case(domain)) {
+                Some(true) => 2_u8,
+                None => 1,
+                Some(false) => 0,
+            };
+            let rank = (rank, own.is_some());
+            Some((rank, account, netlogon_session_key))
+        });
+        let fitting: Vec<_> = fitting.collect();
+        let Some((best, first, key)) = fitting.iter().rev().max_by_key(|(rank, ..)| *rank) else {
+            return Ok(None);
+        };
+        let mut alike = fitting.iter().filter(|(rank, ..)| rank == best);
+        match alike.find(|(.., other)| other.expose() != key.expose()) {
+            Some((_, other, _)) => Err(ambiguous(first, other)),
+            None => Ok(Some(key)),
+        }
+    }
+
     /// All accounts, in the order in which they were added.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Account> {
         self.accounts.iter()
@@ -219,7 +263,7 @@ impl Accounts {
             let account = self.accounts.get(place)?;
             match &account.secret {
                 Secret::Account(secret) => Some((account, secret)),
-                Secret::ExportedSessionKey { .. } => None,
+                Secret::ExportedSessionKey { .. } | Secret::NetlogonSessionKey { .. } => None,
             }
         })
     }

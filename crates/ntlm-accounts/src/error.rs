@@ -96,7 +96,8 @@ impl fmt::Display for AccountsError {
             }
             Self::NoSecret { origin } => write!(
                 f,
-                "{origin}: no password, password_utf16le, nt_hash or exported_session_key"
+                "{origin}: no password, password_utf16le, nt_hash, exported_session_key or \
+                 netlogon_session_key"
             ),
             Self::Field { origin, field, defect } => write!(f, "{origin}: {field}: {defect}"),
         }

@@ -38,10 +38,11 @@
 //! |---|---|
 //! | `user` | the user name, as a client sends it |
 //! | `domain` | its domain; left out or empty, the account fits every domain |
-//! | `password` | the password, or else one of the next three |
+//! | `password` | the password, or else one of the next four |
 //! | `password_utf16le` | the password in UTF-16LE, in hex: for one that is not valid Unicode |
 //! | `nt_hash` | 32 hex digits; with it, optionally, `lm_hash` |
 //! | `exported_session_key` | 32 hex digits; with it `server_challenge`, 16 hex digits |
+//! | `netlogon_session_key` | of a machine's secure channel, 32 hex digits; with it, optionally, `server_challenge` |
 //!
 //! The other formats are lines: `DOMAIN:user:password` and smbpasswd.
 //!
@@ -57,7 +58,7 @@ mod smbpasswd;
 mod toml;
 mod user_file;
 
-pub use account::{Account, Origin, Secret};
+pub use account::{Account, NetlogonSessionKey, Origin, Secret};
 pub use accounts::{Accounts, Match, MatchKind, SessionKeyMatch};
 pub use error::{AccountsError, Ambiguous, FieldDefect};
 pub use format::Format;

@@ -4,7 +4,7 @@
 //! secrets that nobody wipes. The events are places in the text; each value is decoded into a
 //! buffer of ours.
 
-use crate::account::{Account, Secret};
+use crate::account::{Account, NetlogonSessionKey, Secret};
 use crate::error::{AccountsError, FieldDefect};
 use crate::format::{Format, without_byte_order_mark};
 use crate::hex;
@@ -21,9 +21,10 @@ const PASSWORD_UTF16LE: &str = "password_utf16le";
 const NT_HASH: &str = "nt_hash";
 const LM_HASH: &str = "lm_hash";
 const EXPORTED_SESSION_KEY: &str = "exported_session_key";
+const NETLOGON_SESSION_KEY: &str = "netlogon_session_key";
 const SERVER_CHALLENGE: &str = "server_challenge";
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     USER,
     DOMAIN,
     PASSWORD,
@@ -31,6 +32,7 @@ const KEYS: [&str; 8] = [
     NT_HASH,
     LM_HASH,
     EXPORTED_SESSION_KEY,
+    NETLOGON_SESSION_KEY,
     SERVER_CHALLENGE,
 ];
 
@@ -111,6 +113,7 @@ fn account(mut table: Table, reading: &Reading) -> Result<Account, AccountsError
     let (password, password_utf16le) = (take(PASSWORD), take(PASSWORD_UTF16LE));
     let (nt_hash, lm_hash) = (take(NT_HASH), take(LM_HASH));
     let (session_key, server_challenge) = (take(EXPORTED_SESSION_KEY), take(SERVER_CHALLENGE));
+    let netlogon_key = take(NETLOGON_SESSION_KEY);
 
     let line = table.line;
     let missing = |key| reading.defect(line, key, FieldDefect::Missing);
@@ -118,14 +121,17 @@ fn account(mut table: Table, reading: &Reading) -> Result<Account, AccountsError
     let user = reading.user(user.line, &user.value)?;
 
     let mut secrets: Vec<&Field> =
-        [&password, &password_utf16le, &nt_hash, &session_key].into_iter().flatten().collect();
+        [&password, &password_utf16le, &nt_hash, &session_key, &netlogon_key]
+            .into_iter()
+            .flatten()
+            .collect();
     secrets.sort_by_key(|field| field.line);
     if let [_, second, ..] = secrets.as_slice() {
         return Err(reading.defect(second.line, second.key, FieldDefect::SecondSecret));
     }
     for (companion, of, is_there) in [
         (&lm_hash, NT_HASH, nt_hash.is_some()),
-        (&server_challenge, EXPORTED_SESSION_KEY, session_key.is_some()),
+        (&server_challenge, EXPORTED_SESSION_KEY, session_key.is_some() || netlogon_key.is_some()),
     ] {
         if let (Some(companion), false) = (companion, is_there) {
             let defect = FieldDefect::OnlyWith(of);
@@ -152,6 +158,12 @@ fn account(mut table: Table, reading: &Reading) -> Result<Account, AccountsError
         Secret::ExportedSessionKey {
             exported_session_key: ExportedSessionKey::new(*field.hex(reading)?),
             server_challenge: *server_challenge.hex(reading)?,
+        }
+    } else if let Some(field) = netlogon_key {
+        let server_challenge = server_challenge.map(|field| field.hex(reading)).transpose()?;
+        Secret::NetlogonSessionKey {
+            netlogon_session_key: NetlogonSessionKey::new(field.hex(reading)?),
+            server_challenge: server_challenge.map(|bytes| *bytes),
         }
     } else {
         return Err(AccountsError::NoSecret { origin: reading.origin(line) });

@@ -15,7 +15,8 @@ fn error(text: &str, format: Format) -> String {
 
 #[test]
 fn toml_errors_say_line_and_key() {
-    const NO_SECRET: &str = "1: no password, password_utf16le, nt_hash or exported_session_key";
+    const NO_SECRET: &str = "1: no password, password_utf16le, nt_hash, \
+        exported_session_key or netlogon_session_key";
     for (body, expected) in [
         ("user = 'a'", NO_SECRET),
         ("password = 'p'", "1: user: missing"),
@@ -50,6 +51,7 @@ fn toml_errors_say_line_and_key() {
             "user = 'a'\nexported_session_key = '00112233445566778899aabbccddeeff'",
             "1: server_challenge: missing",
         ),
+        ("user = 'a'\nnetlogon_session_key = '0011'", "3: netlogon_session_key: not 32 hex digits"),
         (
             "user = 'a'\nserver_challenge = '0011223344556677'\nexported_session_key = '0011'",
             "4: exported_session_key: not 32 hex digits",
@@ -85,7 +87,8 @@ fn toml_errors_say_line_and_key() {
         ("user = 'a'\n[server]\nport = 1", "3: not in an [[account]]"),
         (
             "user = 'a'\npassword = 'p'\n[[account]]\nuser = 'b'",
-            "4: no password, password_utf16le, nt_hash or exported_session_key",
+            "4: no password, password_utf16le, nt_hash, exported_session_key or \
+             netlogon_session_key",
         ),
     ] {
         let expected = format!("file line {expected}");

@@ -179,3 +179,41 @@ fn different_keys_for_one_exchange_are_an_error() {
     assert_eq!(error.to_string(), "accounts.toml line 6 and other line 6 fit equally");
     assert!(accounts.find_session_key(hex!("0000000000000001")).unwrap().is_some());
 }
+
+/// Keys of channels are found by the machine's account, and tell nothing of its password.
+#[test]
+fn the_key_of_a_channel_is_found_by_account_and_challenge() {
+    let entry = |domain: &str, key: u8, challenge: &str| {
+        let challenge = match challenge {
+            "" => String::new(),
+            challenge => format!("server_challenge = '{challenge}'\n"),
+        };
+        let key = format!("{key:02x}").repeat(16);
+        format!(
+            "[[account]]\nuser = 'MEMBER1$'\ndomain = '{domain}'\nnetlogon_session_key = '{key}'\n{challenge}"
+        )
+    };
+    let text = [
+        entry("CORP", 1, "0011223344556677"),
+        entry("CORP", 2, ""),
+        entry("", 3, ""),
+        entry("OTHER", 4, "ffffffffffffffff"),
+    ];
+    let accounts = toml(&text.concat());
+    let key = |user: &str, domain: &str, challenge| {
+        let found = accounts.find_netlogon_session_key(&user.into(), &domain.into(), challenge);
+        found.unwrap().map(|key| key.expose()[0])
+    };
+    let (one, other) = (hex!("0011223344556677"), hex!("7766554433221100"));
+    assert_eq!(key("member1$", "corp", Some(one)), Some(1));
+    assert_eq!(key("MEMBER1$", "CORP", Some(other)), Some(2));
+    assert_eq!(key("MEMBER1$", "THIRD", Some(one)), Some(3));
+    assert_eq!(key("MEMBER2$", "CORP", Some(one)), None);
+    assert!(find(&accounts, "MEMBER1$", "CORP").unwrap().is_none());
+    let accounts = toml(&[entry("CORP", 1, ""), entry("CORP", 2, "")].concat());
+    let found = accounts.find_netlogon_session_key(&"MEMBER1$".into(), &"CORP".into(), None);
+    assert_eq!(
+        found.unwrap_err().to_string(),
+        "accounts.toml line 1 and accounts.toml line 5 fit equally"
+    );
+}

@@ -84,7 +84,8 @@ pub(crate) struct SecretArgs {
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
     ///
     /// In TOML: `[[account]]` with user, optional domain, and one of password, nt_hash (optionally
-    /// with lm_hash), or exported_session_key with server_challenge.
+    /// with lm_hash), exported_session_key with server_challenge, or netlogon_session_key of a
+    /// machine's secure channel (optionally with server_challenge).
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
     /// One account instead of a file: user, DOMAIN\user or user@realm
@@ -373,6 +374,13 @@ How to read it:
              known, or packets are missing. 'extended session security' is a
              flag of NTLM; 'SMB extended security' is another matter: that
              session setup carries tokens, which all of SMB 2 and 3 does.
+  RPC        DCE/RPC over TCP and in pipes: each signature checked and each
+             sealed body opened with the keys of the ladder. Behind a loss, what
+             needs the key stream is unchecked.
+  channel    a secure channel of Netlogon, over which a member asks its domain
+             controller. With the machine account (user = \"MEMBER1$\") in the
+             secrets, or its netlogon_session_key, it opens: which user, which
+             challenge, what verdict.
   answer     what the server said, and what its status means. A valid response
              may well be refused: see the findings.
   Flags      what the client offers, what the server returns, what the client
@@ -385,7 +393,8 @@ How to read it:
              what is missing or damaged in it and belongs to no exchange.
 
 Which key signs this session? The line 'SMB signatures' names it, and Keys has
-it; under RPC and LDAP it is ClientSigningKey or ServerSigningKey.
+it; under RPC and LDAP it is ClientSigningKey or ServerSigningKey; in a secure
+channel it is SessionKey.
 Why was this logon refused? See 'server's answer', then give the account: if the
 response is invalid, the client used another password than you think.
 

@@ -8,6 +8,7 @@ use crate::report::{Json, Label, Page, Picture, Report, SessionKeys, Text};
 use crate::screen::{self, Output};
 use crate::{secrets, select};
 use ntlm_capture::{Capture, Limits};
+use ntlm_explain::netlogon::ChannelExplained;
 use ntlm_explain::{Explained, Known, Sink, SmbMessage, read_capture, render};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -112,6 +113,20 @@ impl Run<'_> {
     }
 }
 
+impl Run<'_> {
+    fn channel(&mut self, mut channel: ChannelExplained) -> Result<(), Failure> {
+        if !select::fits_channel(self.args, &channel) {
+            return Ok(());
+        }
+        self.invalid |= channel.has_invalid();
+        self.unchecked |= channel.has_unchecked();
+        if self.args.redact_keys {
+            channel.redact_keys();
+        }
+        self.report.channel(&channel)
+    }
+}
+
 /// What is found in one capture goes to the report, until that fails.
 struct Found<'r, 'a> {
     run: &'r mut Run<'a>,
@@ -135,6 +150,10 @@ impl Sink for Found<'_, '_> {
     fn exchange(&mut self, explained: Explained) {
         self.count += 1;
         self.unless_failed(|run| run.exchange(explained));
+    }
+
+    fn channel(&mut self, channel: ChannelExplained) {
+        self.unless_failed(|run| run.channel(channel));
     }
 
     fn wants_smb_messages(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
 use crate::select;
+use ntlm_explain::netlogon::ChannelExplained;
 use ntlm_explain::{CaptureReport, Explained, Severity, render};
 use render::{Layout, Row};
 
@@ -18,6 +19,11 @@ pub(crate) trait Report {
 
     /// An exchange that is asked for.
     fn exchange(&mut self, explained: &Explained) -> Result<String, Failure>;
+
+    /// A secure channel that is asked for.
+    fn channel(&mut self, _channel: &ChannelExplained) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Behind a capture: how many exchanges it had in all, and what there is to say of itself.
     fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure>;
@@ -64,6 +70,11 @@ struct Spool {
     label: String,
     rows: Vec<Row>,
     details: String,
+    /// How many secure channels there are, and those that are kept.
+    channels: usize,
+    channel_details: Vec<String>,
+    /// A few lines for each of these.
+    channel_lines: String,
     size: usize,
     is_given_back: bool,
 }
@@ -82,6 +93,24 @@ impl Spool {
         self.details.push_str(details);
     }
 
+    fn keep_channel(&mut self, line: &str, details: String) {
+        self.channels += 1;
+        if self.is_full() || self.is_given_back {
+            return;
+        }
+        self.size = self.size.saturating_add(line.len()).saturating_add(details.len());
+        self.channel_lines.push_str(line);
+        self.channel_details.push(details);
+    }
+
+    /// What there is to say of channels that could not be kept.
+    fn channels_left_out(&self) -> Option<String> {
+        match self.channels.saturating_sub(self.channel_details.len()) {
+            0 => None,
+            count => Some(format!("{count} more secure channels are left out.")),
+        }
+    }
+
     /// Whether nothing more can be kept.
     const fn is_full(&self) -> bool {
         self.rows.len() >= Self::MAX_ROWS || self.size >= Self::MAX_SIZE
@@ -89,7 +118,7 @@ impl Spool {
 
     /// Gives back the memory; what follows is shown as it comes.
     fn give_back(&mut self) {
-        *self = Self { is_given_back: true, ..Self::default() };
+        *self = Self { is_given_back: true, channels: self.channels, ..Self::default() };
     }
 }
 
@@ -122,8 +151,13 @@ impl<'a> Text<'a> {
     }
 
     fn flush(&self, about: &str) -> String {
-        let overview = render::overview(&self.spool.label, &self.spool.rows, self.layout);
-        format!("{overview}{about}{}", self.spool.details)
+        let Spool { label, rows, details, channels, channel_lines, .. } = &self.spool;
+        let overview = render::overview(label, rows, *channels, self.layout);
+        let left_out = self.spool.channels_left_out().map(|text| format!("{text}\n"));
+        let left_out = left_out.unwrap_or_default();
+        let channels = self.spool.channel_details.concat();
+        let gap = if channel_lines.is_empty() { "" } else { "\n" };
+        format!("{overview}{gap}{channel_lines}{left_out}{about}{details}{channels}")
     }
 }
 
@@ -154,14 +188,26 @@ impl Report for Text<'_> {
         Ok(String::new())
     }
 
+    fn channel(&mut self, channel: &ChannelExplained) -> Result<(), Failure> {
+        let details = match (self.args.brief, self.args.only_findings) {
+            (true, _) => String::new(),
+            (_, true) => render::channel_findings(channel, self.layout),
+            _ => render::channel(channel, self.layout),
+        };
+        self.spool.keep_channel(&render::channel_line(channel, self.layout), details);
+        Ok(())
+    }
+
     fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure> {
         let is_short = self.args.brief || select::is_filtered(self.args);
         let least = if is_short { Severity::Warning } else { Severity::Info };
         let findings = render::capture_findings(&about.findings, least, self.layout);
         if self.spool.is_given_back {
-            return Ok(findings);
+            let left_out = self.spool.channels_left_out().map(|text| format!("{text}\n"));
+            return Ok(format!("{}{findings}", left_out.unwrap_or_default()));
         }
         if self.spool.rows.is_empty()
+            && self.spool.channels == 0
             && let Some(text) = nothing(&self.spool.label, found, select::is_filtered(self.args))
         {
             return Ok(format!("{text}{findings}"));
@@ -215,8 +261,19 @@ impl Report for Page<'_> {
         Ok(String::new())
     }
 
+    fn channel(&mut self, channel: &ChannelExplained) -> Result<(), Failure> {
+        let details = match (self.args.brief, self.args.only_findings) {
+            (true, _) => String::new(),
+            (_, true) => render::html_channel_findings(channel),
+            _ => render::html_channel(channel),
+        };
+        self.spool.keep_channel("", details);
+        Ok(())
+    }
+
     fn capture_end(&mut self, found: u64, about: &CaptureReport) -> Result<String, Failure> {
-        let mut text = render::html_capture(self.captures, &self.spool.label, &self.spool.rows);
+        let Spool { label, rows, channels, .. } = &self.spool;
+        let mut text = render::html_capture(self.captures, label, rows, *channels);
         if self.spool.rows.is_empty()
             && let Some(why) = nothing(&self.spool.label, found, select::is_filtered(self.args))
         {
@@ -229,8 +286,12 @@ impl Report for Page<'_> {
             );
             text.push_str(&render::html_note(&note));
         }
+        if let Some(note) = self.spool.channels_left_out() {
+            text.push_str(&render::html_note(&note));
+        }
         text.push_str(&render::html_capture_findings(&about.findings));
         text.push_str(&self.spool.details);
+        text.push_str(&self.spool.channel_details.concat());
         Ok(text)
     }
 
@@ -249,6 +310,8 @@ fn file_name(label: impl AsRef<str>) -> String {
 pub(crate) struct Json {
     captures: usize,
     exchanges: usize,
+    /// Channels stand behind the exchanges, and are kept until then.
+    channels: Spool,
 }
 
 impl Report for Json {
@@ -259,6 +322,7 @@ impl Report for Json {
     fn capture(&mut self, label: &Label) -> String {
         self.captures += 1;
         self.exchanges = 0;
+        self.channels = Spool::default();
         let comma = if self.captures > 1 { "," } else { "" };
         let Label { name, files } = label;
         let name = serde_json::Value::from(name.as_str());
@@ -276,9 +340,20 @@ impl Report for Json {
         Ok(format!("{comma}{json}"))
     }
 
+    fn channel(&mut self, channel: &ChannelExplained) -> Result<(), Failure> {
+        self.channels.keep_channel("", written(serde_json::to_string(channel))?);
+        Ok(())
+    }
+
     fn capture_end(&mut self, _: u64, about: &CaptureReport) -> Result<String, Failure> {
         let findings = written(serde_json::to_string(&about.findings))?;
-        Ok(format!(r#"],"channels":[],"findings":{findings}}}"#))
+        let Spool { channels, channel_details: kept, .. } = &self.channels;
+        let left_out = match channels.saturating_sub(kept.len()) {
+            0 => String::new(),
+            count => format!(r#","channels_left_out":{count}"#),
+        };
+        let channels = kept.join(",");
+        Ok(format!(r#"],"channels":[{channels}]{left_out},"findings":{findings}}}"#))
     }
 
     fn end(&mut self) -> Result<String, Failure> {

@@ -25,6 +25,8 @@ pub struct FoundExchange {
     pub wrapping: Wrapping,
     /// Both ends. `None` for tokens that came from no capture.
     pub endpoints: Option<Endpoints>,
+    /// What tells it apart on its connection; 0 where the carrier cannot.
+    pub conversation: u64,
     /// The carrier's own number for it: a session id, a UID, a context id.
     pub session: Option<u64>,
     /// NEGOTIATE_MESSAGE.
@@ -55,6 +57,7 @@ impl FoundExchange {
             carrier,
             wrapping,
             endpoints,
+            conversation: 0,
             session: None,
             negotiate: None,
             challenge: None,
@@ -228,6 +231,14 @@ impl Assembler {
         }
     }
 
+    /// The exchange of a conversation in which the client has proved itself, as long as it is not over.
+    #[must_use]
+    pub fn proved(&self, conversation: u64) -> Option<&FoundExchange> {
+        let open = self.open.iter().rev().filter(|open| open.conversation == conversation);
+        let mut found = open.map(|open| &open.found);
+        found.find(|found| found.is_proved()).filter(|_| conversation != 0)
+    }
+
     /// What was lost so far that belongs to no exchange.
     #[must_use]
     pub const fn unclaimed(&self) -> Unclaimed {
@@ -267,6 +278,7 @@ impl Assembler {
                 // The protocol was recognized only now.
                 found.carrier = Some(sighting.carrier);
             }
+            found.conversation = open.conversation;
             found.session = sighting.session.or(found.session);
             let seen = Some(Seen { bytes: sighting.bytes, origin: Some(origin) });
             match kind {

@@ -241,6 +241,9 @@ pub trait Listener {
     fn packet(&mut self, _packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
         None
     }
+
+    /// A fragment of DCE/RPC, after what there was to report of it.
+    fn fragment(&mut self, _fragment: &RpcFragment<'_>) {}
 }
 
 impl<F: FnMut(Report)> Listener for F {
@@ -271,6 +274,28 @@ impl SmbPacket<'_> {
     pub const fn is_whole(&self) -> bool {
         self.bytes.len() == self.length
     }
+}
+
+/// A fragment of DCE/RPC, over TCP or inside a named pipe, or its beginning.
+#[derive(Clone, Copy, Debug)]
+pub struct RpcFragment<'a> {
+    /// Who sent it.
+    pub direction: Direction,
+    /// Tells associations of one flow apart: 0 over TCP, each pipe has a number of its own.
+    pub association: u64,
+    /// The conversation of its verifier, where that is NTLM's or SPNEGO's.
+    pub conversation: Option<u64>,
+    /// Whether SPNEGO's token in it has a mechListMIC.
+    pub has_mech_list_mic: bool,
+    /// Whether fragments of this direction may be missing before it.
+    pub is_after_gap: bool,
+    /// What there is of it; all of it, if its association protects what it carries or may lead to a
+    /// secure channel.
+    pub bytes: &'a [u8],
+    /// Whether all of it is there.
+    pub is_whole: bool,
+    /// The frame that completes it, or what there is of it.
+    pub origin: Origin,
 }
 
 impl Report {

@@ -122,6 +122,7 @@ fn skeleton(id: u64, found: &FoundExchange) -> Explained {
         outcome,
         keys: Ladder::unknown("nothing was derived"),
         smb: None,
+        rpc: None,
         findings: Vec::new(),
         found: FoundExchange::empty(None, found.wrapping, None),
         negotiated: NegotiateFlags::empty(),

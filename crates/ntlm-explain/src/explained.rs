@@ -3,6 +3,7 @@
 use crate::assemble::{FoundExchange, Seen};
 use crate::finding::{At, Finding};
 use crate::ladder::Ladder;
+use crate::rpc::RpcExplained;
 use crate::smb::SmbExplained;
 use ntlm::Check;
 use ntlm::flags::NegotiateFlags;
@@ -56,6 +57,9 @@ pub struct Explained {
     /// What SMB made of the keys. `None` with other carriers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smb: Option<Box<SmbExplained>>,
+    /// What DCE/RPC made of them. `None` with other carriers, and where no association was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc: Option<Box<RpcExplained>>,
     /// What is worth saying.
     pub findings: Vec<Finding>,
     /// The messages, for display.
@@ -175,6 +179,7 @@ impl Explained {
             || self.mic == Verdict::Invalid
             || self.channel_bindings == "mismatch"
             || self.smb.as_ref().is_some_and(|smb| smb.has_invalid())
+            || self.rpc.as_ref().is_some_and(|rpc| rpc.has_invalid())
     }
 
     /// Replaces the value of every key by a mask of the same length.
@@ -191,6 +196,7 @@ impl Explained {
         self.response == Verdict::Unchecked
             || self.mic == Verdict::Unchecked
             || self.smb.as_ref().is_some_and(|smb| smb.has_unchecked())
+            || self.rpc.as_ref().is_some_and(|rpc| rpc.has_unchecked())
     }
 }
 

@@ -242,6 +242,44 @@ findings! {
         "Turn SMB 1 off; or find out which end does not offer CAP_EXTENDED_SECURITY."
     /// There were too many sessions at once to follow this one to its end.
     SmbNotFollowed "smb-not-followed" Info "Cut the capture by address or port and explain the parts."
+    /// A signature of DCE/RPC does not hold.
+    RpcSignatureInvalid "rpc-signature-invalid" Error
+        "A fragment was changed on the way, or one end signs with another key or in another order: see which fragment it is and which key it was checked with."
+    /// Signatures of DCE/RPC could not be checked.
+    RpcUnchecked "rpc-unchecked" Info
+        "Give the account's secret, and capture the whole connection from its first packet on."
+    /// Fragments of DCE/RPC were not captured, so signatures are not all counted. Behind a loss, the place in a key stream is not known.
+    RpcGap "rpc-gap" Warning "Capture again without loss."
+    /// The capture ends before the association of DCE/RPC does.
+    RpcNotEnded "rpc-not-ended" Info "Capture until the connection is closed."
+    /// Calls of DCE/RPC are neither signed nor sealed: whoever stands between can change them.
+    RpcNotProtected "rpc-not-protected" Warning
+        "Ask for integrity or privacy at the client, or demand it at the server."
+    /// There were too many associations at once to follow this one to its end.
+    RpcNotFollowed "rpc-not-followed" Info "Cut the capture by address or port and explain the parts."
+    /// The key of a Netlogon secure channel is not known, so what goes through it was not checked.
+    NetlogonKeyUnknown "netlogon-key-unknown" Info
+        "Add the machine account to the secrets file, and begin the capture before the channel is set up; or add its netlogon_session_key."
+    /// The credentials of a Netlogon secure channel do not hold under the secret that was given for the machine account.
+    NetlogonCredentialInvalid "netlogon-credential-invalid" Error
+        "Check the secrets file: machines change their passwords every month."
+    /// No signature of a Netlogon secure channel holds under the key that is known: it is that of another channel.
+    NetlogonOtherKey "netlogon-other-key" Warning
+        "Begin the capture before the channel is set up, without loss; or give the netlogon_session_key of this one."
+    /// How a Netlogon secure channel was set up was not seen.
+    NetlogonSetupNotSeen "netlogon-setup-not-seen" Info
+        "Begin the capture before the member's service starts, or give its netlogon_session_key."
+    /// A Netlogon secure channel computes with RC4 and MD5.
+    NetlogonWeak "netlogon-weak" Warning
+        "Demand AES at the domain controller (RejectMD5Clients), and bring old members up to date."
+    /// A Netlogon secure channel is signed but not sealed.
+    NetlogonNotSealed "netlogon-not-sealed" Warning
+        "Demand sealing at the domain controller (RequireSeal, CVE-2022-38023)."
+    /// A call of Netlogon that passes a logon through cannot be read.
+    NetlogonCallUnreadable "netlogon-call-unreadable" Warning "See which field is wrong and where."
+    /// More logons were passed through one channel than are listed.
+    NetlogonLogonsLeftOut "netlogon-logons-left-out" Info
+        "Cut the capture by time and explain the parts."
     /// A file of the capture cannot be read to its end. What comes before the damage was read.
     DamagedFile "damaged-file" Error "Copy the file again, or capture again."
     /// Bytes of a connection were not captured, and belong to no exchange that was found.

@@ -5,7 +5,10 @@
 use crate::assemble::FoundExchange;
 use crate::explained::{Explained, Verdict, account_text, at, names};
 use crate::finding::{At, Finding, FindingCode, Findings};
-use crate::smb::{Decrypted, Signatures, SmbExplained};
+use crate::netlogon::ChannelExplained;
+use crate::rpc::RpcExplained;
+use crate::smb::SmbExplained;
+use crate::tally::{Decrypted, Failure, Signatures, Unchecked};
 use ntlm::Exchange;
 use ntlm::flags::NegotiateFlags;
 use ntlm::keys::{NtlmVersion, SealingKeyRule};
@@ -15,6 +18,7 @@ use ntlm::message::{
 };
 use ntlm::wire::{DecodeError, DecodeErrorKind};
 use ntlm_capture::Timestamp;
+use ntlm_netlogon::pdu::{Header, PacketType};
 
 /// The finding that a defect of a message is.
 pub(crate) const fn code_of(defect: &DecodeError) -> FindingCode {
@@ -308,6 +312,101 @@ pub(crate) fn smb(smb: &SmbExplained, findings: &mut Vec<Finding>) {
         say(FindingCode::SmbNoExtendedSecurity, text.to_owned());
     }
     findings.sort_by_key(|finding| core::cmp::Reverse(finding.severity));
+}
+
+/// What DCE/RPC made of the keys. What matters most stays first.
+pub(crate) fn rpc(rpc: &RpcExplained, findings: &mut Vec<Finding>) {
+    let mut say = |code: FindingCode, text: String| findings.push(Finding::new(code, text));
+    signatures(rpc.signatures, &rpc.failures, &mut say);
+    gaps(rpc.gap, rpc.is_cut_off, &mut say);
+    unchecked(&rpc.unchecked, &mut say);
+    let Signatures { unsigned, .. } = rpc.signatures;
+    if unsigned > 0 {
+        let text = format!("{unsigned} calls and answers are neither signed nor sealed");
+        say(FindingCode::RpcNotProtected, text);
+    }
+    findings.sort_by_key(|finding| core::cmp::Reverse(finding.severity));
+}
+
+fn signatures(
+    signatures: Signatures,
+    failures: &[Failure],
+    say: &mut impl FnMut(FindingCode, String),
+) {
+    if signatures.invalid > 0 {
+        let shown = failures.iter().take(3);
+        let shown = shown.map(|failure| format!("frame {}: {}", failure.frame, failure.message));
+        let shown: Vec<String> = shown.collect();
+        let text = format!("{} signatures do not hold; {}", signatures.invalid, shown.join("; "));
+        say(FindingCode::RpcSignatureInvalid, text);
+    }
+}
+
+fn gaps(gap: Option<u64>, is_cut_off: bool, say: &mut impl FnMut(FindingCode, String)) {
+    if let Some(frame) = gap {
+        let text = format!("packets of this connection are missing before frame {frame}");
+        say(FindingCode::RpcGap, text);
+    }
+    if is_cut_off {
+        let text = "the capture ends before this association does: what followed is not counted";
+        say(FindingCode::RpcNotEnded, text.to_owned());
+    }
+}
+
+fn unchecked(unchecked: &[(Unchecked, u64)], say: &mut impl FnMut(FindingCode, String)) {
+    if !unchecked.is_empty() {
+        let parts = unchecked.iter().map(|(why, count)| format!("{count}: {}", why.text()));
+        let parts: Vec<String> = parts.collect();
+        let text = format!("signatures left unchecked, {}", parts.join("; "));
+        say(FindingCode::RpcUnchecked, text);
+    }
+}
+
+/// What a secure channel came to.
+pub(crate) fn channel(
+    channel: &ChannelExplained,
+    left: &[(Unchecked, u64)],
+    gap: Option<u64>,
+    is_cut_off: bool,
+    findings: &mut Findings,
+) {
+    let mut say = |code: FindingCode, text: String| findings.say(code, text);
+    signatures(channel.signatures, &channel.failures, &mut say);
+    gaps(gap, is_cut_off, &mut say);
+    unchecked(left, &mut say);
+    if channel.algorithms == Some("RC4-MD5") {
+        let text = "the channel computes with RC4, MD5 and DES, which patched servers refuse";
+        say(FindingCode::NetlogonWeak, text.to_owned());
+    }
+    if channel.level != "privacy" {
+        let text = "what goes through the channel is signed only, and can be read on the way";
+        say(FindingCode::NetlogonNotSealed, text.to_owned());
+    }
+    if channel.account.is_none() {
+        let text = format!("how {} set this channel up was not seen", channel.machine);
+        say(FindingCode::NetlogonSetupNotSeen, text);
+    }
+    for logon in &channel.logons {
+        let name = account_text(&logon.account);
+        if logon.response == Verdict::Invalid {
+            let text = format!(
+                "the response of {name} in a logon passed through is not valid under the secret given"
+            );
+            say(FindingCode::InvalidResponse, text);
+        }
+    }
+}
+
+/// `request (call_id 7)`.
+pub(crate) fn fragment_name(fragment: &[u8]) -> String {
+    let Ok(header) = Header::decode(fragment) else { return "a fragment".to_owned() };
+    let what = match header.ptype {
+        PacketType::REQUEST => "request",
+        PacketType::RESPONSE => "response",
+        PacketType::FAULT => "fault",
+        _ => "fragment",
+    };
+    format!("{what} (call_id {})", header.call_id)
 }
 
 /// A status with what it means.

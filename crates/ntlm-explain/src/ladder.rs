@@ -2,8 +2,9 @@
 //! It begins with the keys of NTLM; those of the protocol that spends them follow.
 
 use crate::carrier::BareExchange;
-use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Step, StepValue};
+use ntlm::keys::{Input, KeyName, KeySchedule, MessageField, Ntowfv1, Step, StepValue};
 use ntlm::wire::{Fields, Span};
+use ntlm_netlogon::keys::{Algorithms, SessionKey};
 use ntlm_smb::keys as smb;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -47,6 +48,8 @@ pub enum Part {
     Protection,
     /// What SMB makes of ExportedSessionKey.
     Smb,
+    /// What a secure channel is protected with.
+    Netlogon,
 }
 
 /// The rule that chose a formula.
@@ -77,12 +80,12 @@ pub enum RungValue {
 pub struct KeyHex(Zeroizing<String>);
 
 impl KeyHex {
-    fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         Self(Zeroizing::new(hex(key)))
     }
 
     /// The same length, and nothing else.
-    fn masked(&self) -> Self {
+    pub(crate) fn masked(&self) -> Self {
         Self(Zeroizing::new("*".repeat(self.0.len())))
     }
 
@@ -90,6 +93,12 @@ impl KeyHex {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for KeyHex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -206,6 +215,68 @@ impl Ladder {
         Self { rungs: keys.iter().map(rung).collect(), is_redacted: false }
     }
 
+    /// The session key of a secure channel, from the machine account's NT hash and both challenges
+    /// (MS-NRPC 3.1.4.3); `frames` are those that said them.
+    pub(crate) fn of_channel(
+        algorithms: Algorithms,
+        nt_hash: &Ntowfv1,
+        session_key: &SessionKey,
+        frames: [u64; 2],
+    ) -> Self {
+        let [client, server] = frames;
+        let input =
+            |name, origin, frames| RungInput { name, origin, key: None, place: None, frames };
+        let m4ss = Rung {
+            name: "M4SS",
+            json_name: "m4ss",
+            part: Part::Netlogon,
+            rule: Some(RungRule {
+                name: "M4ss",
+                condition: "secure channel of a machine account",
+                formula: "MD4(UNICODE(Password))",
+                section: "MS-NRPC 3.1.4.3",
+            }),
+            inputs: vec![input("Password", InputOrigin::Password, Vec::new())],
+            value: RungValue::Known(KeyHex::new(nt_hash.expose())),
+        };
+        let rule = match algorithms {
+            Algorithms::AesSha2 => RungRule {
+                name: "AesSha2",
+                condition: "AES and SHA2 negotiated (flag W)",
+                formula: "HMAC_SHA256(M4SS, ClientChallenge || ServerChallenge)[0..15]",
+                section: "MS-NRPC 3.1.4.3.1",
+            },
+            Algorithms::InsecureRc4Md5 => RungRule {
+                name: "StrongKey",
+                condition: "strong keys negotiated (flag O), AES not",
+                formula: "HMAC_MD5(M4SS, MD5(Z(4) || ClientChallenge || ServerChallenge))",
+                section: "MS-NRPC 3.1.4.3.2",
+            },
+        };
+        let session_key = Rung {
+            rule: Some(rule),
+            inputs: vec![
+                RungInput { key: Some("m4ss"), ..input("M4SS", InputOrigin::Key, Vec::new()) },
+                input("ClientChallenge", InputOrigin::Message, vec![client]),
+                input("ServerChallenge", InputOrigin::Message, vec![server]),
+            ],
+            ..Rung::session_key(RungValue::Known(KeyHex::new(session_key.expose())))
+        };
+        Self { rungs: vec![m4ss, session_key], is_redacted: false }
+    }
+
+    /// The session key of a secure channel that was given.
+    pub(crate) fn of_channel_given(session_key: &[u8; 16]) -> Self {
+        let value = RungValue::Known(KeyHex::new(session_key));
+        Self { rungs: vec![Rung::session_key(value)], is_redacted: false }
+    }
+
+    /// The session key of a secure channel that is not known.
+    pub(crate) fn of_channel_unknown(why: &str) -> Self {
+        let value = RungValue::Unknown(why.to_owned());
+        Self { rungs: vec![Rung::session_key(value)], is_redacted: false }
+    }
+
     /// A ladder of which nothing is known, for one reason.
     #[must_use]
     pub fn unknown(why: &str) -> Self {
@@ -254,6 +325,18 @@ impl Ladder {
 }
 
 impl Rung {
+    /// SessionKey of a secure channel.
+    const fn session_key(value: RungValue) -> Self {
+        Self {
+            name: "SessionKey",
+            json_name: "session_key",
+            part: Part::Netlogon,
+            rule: None,
+            inputs: Vec::new(),
+            value,
+        }
+    }
+
     fn new(step: Step, places: Option<&Places<'_>>) -> Self {
         let inputs = step.rule.doc().inputs.iter();
         let value = match step.value {

@@ -31,9 +31,11 @@
 //!
 //! From the bottom up: `ladder` and `finding` are what an exchange is explained with; `carrier` finds
 //! tokens in a flow, `assemble` pairs them, `inspect` looks for what is weak or odd, `explain` says
-//! what an exchange comes to, [`smb`] follows the session that it begins; `flows` joins all of these
+//! what an exchange comes to, [`smb`] and [`rpc`] follow the session that it begins, [`netlogon`] the
+//! secure channels that no exchange begins; `flows` joins all of these
 //! to a capture, and `capture_findings` says what is missing in it; `render` draws it.
 
+mod alive;
 mod assemble;
 mod capture_findings;
 pub mod carrier;
@@ -45,10 +47,13 @@ mod finding;
 mod flows;
 mod inspect;
 mod ladder;
+pub mod netlogon;
 mod queue;
 pub mod render;
+pub mod rpc;
 pub mod smb;
 mod subject;
+mod tally;
 mod token;
 
 pub use assemble::{Assembler, FoundExchange, Seen, Unclaimed};

@@ -4,6 +4,7 @@
 use crate::explained::Explained;
 use crate::finding::{Finding, FindingCode};
 use crate::inspect;
+use crate::rpc;
 use crate::smb::Ended;
 use std::collections::BTreeMap;
 
@@ -43,6 +44,15 @@ impl Queue {
         }
     }
 
+    /// A security context of DCE/RPC is over.
+    pub(crate) fn finish_rpc(&mut self, ended: rpc::Ended) {
+        if let Some(waiting) = self.waiting.get_mut(&ended.ticket) {
+            inspect::rpc(&ended.rpc, &mut waiting.explained.findings);
+            waiting.explained.rpc = Some(Box::new(ended.rpc));
+            waiting.is_ready = true;
+        }
+    }
+
     /// Hands out what is at its turn.
     pub(crate) fn drain(&mut self, mut done: impl FnMut(Explained)) {
         while let Some(first) = self.waiting.first_entry() {
@@ -60,7 +70,11 @@ impl Queue {
         while self.waiting.len() > Self::MOST {
             let Some((_, mut oldest)) = self.waiting.pop_first() else { break };
             let text = format!("more than {} sessions at once", Self::MOST);
-            oldest.explained.findings.push(Finding::new(FindingCode::SmbNotFollowed, text));
+            let code = match oldest.explained.carrier {
+                "rpc" => FindingCode::RpcNotFollowed,
+                _ => FindingCode::SmbNotFollowed,
+            };
+            oldest.explained.findings.push(Finding::new(code, text));
             done(*oldest.explained);
         }
     }

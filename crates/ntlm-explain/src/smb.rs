@@ -3,7 +3,7 @@
 //!
 //! The carrier hands over packets, `Connection` follows the sessions on one connection, and
 //! `Sessions` knows those that another connection may join. A session begins with a `Logon` and
-//! ends as an [`SmbExplained`]. From the bottom up: `tally` counts, `keyed` is a session's keys ready
+//! ends as an [`SmbExplained`]. `tally` counts. From the bottom up: `keyed` is a session's keys ready
 //! for use, `session` one session of SMB 2 or 3; `smb1` and `smb2` read the packets of their versions.
 
 mod connection;
@@ -12,12 +12,11 @@ mod logon;
 mod session;
 mod smb1;
 mod smb2;
-mod tally;
 
+pub use crate::tally::{Decrypted, Failure, Signatures, Unchecked};
 pub(crate) use connection::Connection;
 pub(crate) use keyed::Sessions;
 pub(crate) use logon::{Ended, Logon};
-pub use tally::{Decrypted, Failure, Signatures, Unchecked};
 
 use crate::ladder::Ladder;
 use serde::Serialize;

@@ -147,6 +147,8 @@ fn names_a_gap(exchange: &Value) -> bool {
         "answer-not-seen",
         "smb-gap",
         "smb-not-ended",
+        "rpc-gap",
+        "rpc-not-ended",
     ];
     let names = |finding: &Value| codes.iter().any(|code| finding["code"] == *code);
     exchange["findings"].as_array().unwrap().iter().any(names)

@@ -48,6 +48,9 @@ pub struct Verdict {
     pub session_base_key: SessionBaseKey,
     /// The first 8 bytes of LMOWFv1 (LmKey), which the controller returns for NTLMv1.
     pub lmowf_prefix: Option<LmowfPrefix>,
+    /// Whether it was the LM response that proved it, whatever else was sent (USED_LM_PASSWORD of
+    /// UserFlags).
+    pub used_lm_password: bool,
 }
 
 impl LogonRequest {
@@ -144,9 +147,10 @@ impl LogonRequest {
             }
             // The controller does not say whether the LM field was LMv2 or LM: it counts as LM.
             Some(NtlmVersion::Lmv2) => NtlmVersion::Lm,
+            Some(_) if verdict.used_lm_password => NtlmVersion::Lm,
             Some(version) => version,
         };
-        let Verdict { session_base_key, lmowf_prefix } = verdict;
+        let Verdict { session_base_key, lmowf_prefix, .. } = verdict;
         let source = KeySource::DomainController { version, session_base_key, lmowf_prefix };
         self.establish(&exchange, source)
     }

@@ -171,19 +171,59 @@ impl Session {
         buffers: &mut [Buffer<'_>],
         signature: &[u8],
     ) -> Result<(), SessionError> {
+        let direction = self.role.receives();
         if self.check_ready(buffers)? == Readiness::Dummy {
-            let dummy = equal(signature, &DUMMY_SIGNATURE);
-            return if dummy { Ok(()) } else { Err(SessionError::MessageAltered) };
+            return check_dummy(signature);
         }
+        let received = Received::decode(signature, self.ess())?;
+        let seq_num = self.stream(direction).seq_num.ok_or(SessionError::SequenceExhausted)?;
+        check_order(&received, seq_num)?;
+        let opened = self.open(direction, seq_num, buffers, &received);
+        self.broken = opened.is_err();
+        opened
+    }
+
+    /// Opens the next message of either direction, for one who looks on at both ends' traffic and has
+    /// missed none of it. Whatever it comes to, key streams and sequence numbers go on, so each
+    /// message is judged by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::unseal`]; a sealed part is wiped then. It never breaks the session.
+    pub fn observe_buffers(
+        &mut self,
+        direction: Direction,
+        buffers: &mut [Buffer<'_>],
+        signature: &[u8; 16],
+    ) -> Result<(), SessionError> {
+        if self.check_ready(buffers)? == Readiness::Dummy {
+            return check_dummy(signature);
+        }
+        let received = Received::decode(signature, self.ess());
+        let seq_num = self.stream(direction).seq_num.ok_or(SessionError::SequenceExhausted)?;
+        // What is no signature matches none.
+        let unlike = Received::of_nothing();
+        let opened = self.open(direction, seq_num, buffers, received.as_ref().unwrap_or(&unlike));
+        check_order(&received?, seq_num)?;
+        opened
+    }
+
+    /// Passes over a sequence number, for one who looks on: SPNEGO's mechListMIC went by, which takes
+    /// a number of its direction and no key stream (MS-SPNG 3.2.5.1, 3.3.5.1).
+    pub fn skip_number(&mut self, direction: Direction) {
+        let stream = self.stream(direction);
+        stream.seq_num = stream.seq_num.and_then(|seq_num| seq_num.checked_add(1));
+    }
+
+    fn open(
+        &mut self,
+        direction: Direction,
+        seq_num: u32,
+        buffers: &mut [Buffer<'_>],
+        received: &Received,
+    ) -> Result<(), SessionError> {
         let (ess, key_exch) = (self.ess(), self.key_exch());
-        let received = Received::decode(signature, ess)?;
-        let stream = self.stream(self.role.receives());
-        let seq_num = stream.seq_num.ok_or(SessionError::SequenceExhausted)?;
-        if let Some(sent) = received.seq_num
-            && sent != seq_num
-        {
-            return Err(SessionError::OutOfSequence { expected: seq_num, received: sent });
-        }
+        let stream = self.stream(direction);
         for buffer in buffers.iter_mut() {
             if let Buffer::Sealed(bytes) = buffer {
                 stream.rc4.apply(bytes);
@@ -195,7 +235,6 @@ impl Session {
         if received.matches(&expected) {
             return Ok(());
         }
-        self.broken = true;
         for buffer in buffers {
             if let Buffer::Sealed(bytes) = buffer {
                 bytes.zeroize();
@@ -284,6 +323,21 @@ impl fmt::Debug for Session {
 /// Without SIGN and SEAL but with ALWAYS_SIGN, this is every signature (MS-NLMP 3.4.4.3).
 const DUMMY_SIGNATURE: [u8; 16] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
+fn check_dummy(signature: &[u8]) -> Result<(), SessionError> {
+    let dummy = equal(signature, &DUMMY_SIGNATURE);
+    if dummy { Ok(()) } else { Err(SessionError::MessageAltered) }
+}
+
+/// Where the number stands in the clear, it has to be the one that is due.
+fn check_order(received: &Received, expected: u32) -> Result<(), SessionError> {
+    match received.seq_num {
+        Some(received) if received != expected => {
+            Err(SessionError::OutOfSequence { expected, received })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[derive(PartialEq)]
 enum Readiness {
     Real,
@@ -364,6 +418,55 @@ mod tests {
             let direction = Direction::ClientToServer;
             assert_eq!(client.stream(direction).rc4.position(), used);
             assert_eq!(server.stream(direction).rc4.position(), used);
+        }
+    }
+
+    /// One who looks on sees both directions with one session, and a message that does not hold spoils
+    /// no other.
+    #[test]
+    fn an_observer_judges_each_message_by_itself() {
+        let ess = NegotiateFlags::NEGOTIATE_EXTENDED_SESSIONSECURITY;
+        let key_exch = NegotiateFlags::NEGOTIATE_KEY_EXCH;
+        for flags in [NegotiateFlags::empty(), key_exch, ess, ess | key_exch] {
+            let (mut client, mut server) =
+                (session(flags, Role::Client), session(flags, Role::Server));
+            let mut observer = session(flags, Role::Server);
+            for direction in Direction::ALL {
+                // mechListMIC, which the ends make and set back.
+                let (at_client, at_server) = (client.save_rc4(), server.save_rc4());
+                let (from, to) = match direction {
+                    Direction::ClientToServer => (&mut client, &mut server),
+                    Direction::ServerToClient => (&mut server, &mut client),
+                };
+                let signature = from.sign(b"mechTypes").unwrap();
+                to.verify(b"mechTypes", &signature).unwrap();
+                client.restore_rc4(at_client);
+                server.restore_rc4(at_server);
+                observer.skip_number(direction);
+            }
+            for (number, damage) in
+                [None, Some(0), Some(5), None, Some(15), None].iter().enumerate()
+            {
+                for direction in Direction::ALL {
+                    let (from, to) = match direction {
+                        Direction::ClientToServer => (&mut client, &mut server),
+                        Direction::ServerToClient => (&mut server, &mut client),
+                    };
+                    let mut text = *b"some text";
+                    let mut signature = from.seal(&mut text).unwrap();
+                    let mut copy = text;
+                    to.unseal(&mut copy, &signature).unwrap();
+                    if let Some(at) = damage {
+                        signature[*at] ^= 1;
+                    }
+                    let mut buffers = [Buffer::Sealed(&mut text)];
+                    let opened = observer.observe_buffers(direction, &mut buffers, &signature);
+                    // Without ESS a signature has four bytes of random padding.
+                    let holds = damage.is_none() || (*damage == Some(5) && !flags.contains(ess));
+                    assert_eq!(opened.is_ok(), holds, "{flags:?}, message {number}");
+                    assert_eq!(text, if holds { *b"some text" } else { [0; 9] });
+                }
+            }
         }
     }
 

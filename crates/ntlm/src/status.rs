@@ -70,6 +70,7 @@ statuses! {
     PASSWORD_EXPIRED = 0xc000_0071;
     ACCOUNT_DISABLED = 0xc000_0072;
     DISK_FULL = 0xc000_007f;
+    SERVER_DISABLED = 0xc000_0080;
     /// A limit was reached.
     INSUFFICIENT_RESOURCES = 0xc000_009a;
     FILE_IS_A_DIRECTORY = 0xc000_00ba;
@@ -79,6 +80,7 @@ statuses! {
     /// No such share.
     BAD_NETWORK_NAME = 0xc000_00cc;
     REQUEST_NOT_ACCEPTED = 0xc000_00d0;
+    INVALID_SERVER_STATE = 0xc000_00dc;
     TOO_MANY_OPENED_FILES = 0xc000_011f;
     /// The client cancelled it.
     CANCELLED = 0xc000_0120;
@@ -92,6 +94,7 @@ statuses! {
     NO_TRUST_SAM_ACCOUNT = 0xc000_018b;
     TRUSTED_DOMAIN_FAILURE = 0xc000_018c;
     TRUSTED_RELATIONSHIP_FAILURE = 0xc000_018d;
+    NETLOGON_NOT_STARTED = 0xc000_0192;
     ACCOUNT_EXPIRED = 0xc000_0193;
     /// The account of a domain.
     NOLOGON_INTERDOMAIN_TRUST_ACCOUNT = 0xc000_0198;

@@ -16,7 +16,7 @@ use ntlm_net::netlogon::{
     ControllerName, Controllers, Domain, DomainLimits, DomainOptions, Machine, Transport,
 };
 use ntlm_net::smb;
-use ntlm_netlogon::client::ChannelPolicy;
+use ntlm_netlogon::keys::Algorithms;
 use report::Report;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -126,13 +126,13 @@ fn options(args: &LogonArgs, controller: ControllerName, machine: Machine) -> Do
         connections: 1,
         logon,
         step: limit,
-        tries: 1,
+        sends: 1,
         // Nobody waits here for a controller that comes back.
         back_off: logon,
         ..DomainLimits::default()
     };
-    let policy =
-        ChannelPolicy { allow_insecure_rc4: args.insecure_rc4, ..ChannelPolicy::default() };
+    let algorithms =
+        if args.insecure_rc4 { Algorithms::InsecureRc4Md5 } else { Algorithms::AesSha2 };
     let controllers = Controllers::Named(vec![controller]);
-    DomainOptions { controllers, machine, transport, policy, limits }
+    DomainOptions { controllers, machine, transport, algorithms, limits }
 }

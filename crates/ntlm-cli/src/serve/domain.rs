@@ -6,7 +6,7 @@ use crate::secrets;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Dns, Domain, DomainLimits, DomainOptions, Machine, Transport,
 };
-use ntlm_netlogon::client::ChannelPolicy;
+use ntlm_netlogon::keys::Algorithms;
 
 /// As whom controllers are asked, if they are.
 pub(super) fn machine(args: &ServeSmbArgs) -> Result<Option<Machine>, Failure> {
@@ -54,8 +54,8 @@ pub(super) fn start(args: &ServeSmbArgs, machine: Machine) -> Result<Domain, Fai
         }
     };
     let transport = if args.pipe { Transport::Pipe(Box::default()) } else { Transport::Tcp };
-    let policy =
-        ChannelPolicy { allow_insecure_rc4: args.insecure_rc4, ..ChannelPolicy::default() };
+    let algorithms =
+        if args.insecure_rc4 { Algorithms::InsecureRc4Md5 } else { Algorithms::AesSha2 };
     let limits = DomainLimits::default();
-    Ok(Domain::start(DomainOptions { controllers, machine, transport, policy, limits }))
+    Ok(Domain::start(DomainOptions { controllers, machine, transport, algorithms, limits }))
 }

@@ -240,7 +240,7 @@ fn judge(by: &ByController) -> Value {
     let mut field = |name: &str, value: Value| object.insert(name.to_owned(), value);
     field("controller", via.controller.to_string().into());
     field("address", via.address.to_string().into());
-    field("method", via.method.into());
+    field("method", via.method.name().into());
     if let Some(account) = account {
         let sid = account.sid_of(account.user_id).map(|sid| sid.to_string());
         let groups = account.groups.iter().filter_map(|group| account.sid_of(group.relative_id));

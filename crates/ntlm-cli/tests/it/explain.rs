@@ -461,3 +461,118 @@ fn every_prefix_of_a_capture_is_survived() {
         json(&ran.out);
     }
 }
+
+const CHANNEL: &str = "netlogon-aes-seal-tcp";
+/// Of that channel.
+const CHANNEL_KEY: &str = "3e6f92294f990921639557042a635f7e";
+
+#[test]
+fn a_secure_channel_is_shown_with_the_logons_in_it() {
+    let ran = explain(&[CHANNEL], &["--strict"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for part in [
+        "no NTLM exchange, 1 secure channel",
+        "CORP\\MEMBER1$",
+        CHANNEL_KEY,
+        "HMAC_SHA256(M4SS, ClientChallenge || ServerChallenge)[0..15]",
+        "CORP\\bob from MEMBER1, network NTLMv1-ESS",
+        "2f40bc6c65b5c040468bc2b1311e8489",
+        "too many wrong passwords",
+    ] {
+        assert!(ran.out.contains(part), "{part} in {}", ran.out);
+    }
+    let page = explain(&[CHANNEL], &["--format", "html"]).out;
+    for part in ["1 secure channel", CHANNEL_KEY, "CORP\\locky", "NetrLogonSamLogonEx level 2"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let brief = explain(&[CHANNEL], &["--brief"]).out;
+    assert!(brief.contains("10 valid") && !brief.contains(CHANNEL_KEY), "{brief}");
+    // winbindd passes passwords through, too.
+    let winbindd = explain(&["netlogon-winbindd-seal"], &[]).out;
+    assert!(winbindd.contains("CORP\\carla from \\\\MEMBER1, interactive"), "{winbindd}");
+}
+
+#[test]
+fn without_the_machines_secret_a_channel_says_which_would_help() {
+    let file = capture(CHANNEL);
+    let ran = run(&["explain", &file]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("10 unchecked") && ran.out.contains("[netlogon-key-unknown]"));
+    assert!(ran.out.contains("CORP\\MEMBER1$ would open the channel"), "{}", ran.out);
+    assert_eq!(run(&["explain", &file, "--strict"]).code, 1);
+    let folder = Folder::new("channel-key");
+    let entry =
+        format!("[[account]]\nuser = \"MEMBER1$\"\nnetlogon_session_key = \"{CHANNEL_KEY}\"\n");
+    let secrets = folder.write("key.toml", entry);
+    let ran = run(&["explain", &file, "--secrets", &secrets]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("10 valid"), "{}", ran.out);
+}
+
+#[test]
+fn keys_of_a_channel_are_redacted_in_every_form() {
+    for form in ["text", "html", "json"] {
+        let plain = explain(&[CHANNEL], &["--format", form]).out;
+        let redacted = explain(&[CHANNEL], &["--format", form, "--redact-keys"]).out;
+        for key in [
+            CHANNEL_KEY,
+            "26d4051a668a468255e1bea1c9ea422b",
+            "2f40bc6c65b5c040468bc2b1311e8489",
+            "2f40bc6c65b5c040",
+        ] {
+            assert!(plain.contains(key), "{form}: {key}");
+            assert!(!redacted.contains(key), "{form}: {key}");
+        }
+    }
+}
+
+#[test]
+fn filters_choose_channels_too() {
+    let count = |more: &[&str]| {
+        let ran = explain(&[CHANNEL, "rpcclient-tcp-seal-ntlm"], &[&["--json"], more].concat());
+        let captures = json(&ran.out)["captures"].as_array().unwrap().clone();
+        let of = |part: &str| -> usize {
+            captures.iter().map(|capture| capture[part].as_array().unwrap().len()).sum()
+        };
+        (of("channels"), of("exchanges"))
+    };
+    assert_eq!(count(&[]), (1, 3));
+    assert_eq!(count(&["--account", "member1$"]), (1, 0));
+    assert_eq!(count(&["--account", "CORP\\carla"]), (1, 0));
+    assert_eq!(count(&["--account", "alice"]), (1, 3));
+    assert_eq!(count(&["--exchange", "1"]), (0, 1));
+    assert_eq!(count(&["--with-version", "ntlmv1"]), (1, 0));
+    assert_eq!(count(&["--with-version", "lm"]), (0, 0));
+    assert_eq!(count(&["--host", "127.0.0.88"]), (1, 3));
+    assert_eq!(count(&["--verdict", "invalid"]), (0, 0));
+    assert_eq!(count(&["--verdict", "valid"]), (1, 3));
+}
+
+#[test]
+fn a_signature_of_rpc_that_does_not_hold_exits_with_1() {
+    let ran = explain(&["rpcclient-tcp-seal-ntlm"], &["--exchange", "3"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("14 valid, 14 unsealed"), "{}", ran.out);
+    let mut file = std::fs::read(capture("rpcclient-tcp-seal-ntlm")).unwrap();
+    // The first byte of the body of the last request.
+    let header = [5, 0, 0, 3, 0x10, 0, 0, 0];
+    let last = file.windows(8).rposition(|bytes| bytes == header).unwrap();
+    file[last + 24] ^= 1;
+    let folder = Folder::new("rpc-damage");
+    let changed = folder.write("changed.pcap", file);
+    let accounts = accounts();
+    let ran = run(&["explain", &changed, "--secrets", &accounts, "--json"]);
+    assert_eq!(ran.code, 1);
+    let rpc = &json(&ran.out)["captures"][0]["exchanges"][2]["rpc"];
+    assert_eq!(
+        (&rpc["signatures"]["valid"], &rpc["signatures"]["invalid"]),
+        (&13.into(), &1.into())
+    );
+    let message = rpc["failures"][0]["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("does not hold under ClientSigningKey and ClientSealingKey"),
+        "{rpc}"
+    );
+    let ran = run(&["explain", &changed, "--secrets", &accounts]);
+    assert!(ran.out.contains("[rpc-signature-invalid]"), "{}", ran.out);
+}

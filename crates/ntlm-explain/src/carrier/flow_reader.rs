@@ -3,7 +3,7 @@
 use super::classify::classify;
 use super::protocol::Protocol;
 use super::stream::{Context, Stream};
-use super::{Listener, Report, SmbPacket};
+use super::{Listener, Report, RpcFragment, SmbPacket};
 use ntlm_capture::{Data, Direction, Gap};
 
 /// The carrier of one flow, whatever it is.
@@ -145,6 +145,11 @@ impl Listener for Flipped<'_> {
     fn packet(&mut self, packet: &SmbPacket<'_>) -> Option<Vec<u8>> {
         let direction = packet.direction.opposite();
         self.0.packet(&SmbPacket { direction, ..*packet })
+    }
+
+    fn fragment(&mut self, fragment: &RpcFragment<'_>) {
+        let direction = fragment.direction.opposite();
+        self.0.fragment(&RpcFragment { direction, ..*fragment });
     }
 }
 

@@ -56,6 +56,9 @@ impl<K: PartialEq> Pipes<K> {
     pub(super) fn gap(&mut self) {
         for pipe in self.0.values_mut() {
             (pipe.to_server, pipe.to_client) = (Half::default(), Half::default());
+            // What answers a request that was not seen is not known to be of this pipe.
+            pipe.rpc.lose(Direction::ClientToServer);
+            pipe.rpc.lose(Direction::ServerToClient);
         }
     }
 
@@ -74,7 +77,8 @@ impl<K: PartialEq> Pipes<K> {
             }
             // The file becomes a pipe by its first PDU.
             let Pipes(pipes) = self;
-            pipes.insert(file, Pipe::default());
+            let rpc = Rpc::in_pipe(out.new_conversation());
+            pipes.insert(file, Pipe { rpc, ..Pipe::default() });
             return pipes.last_mut()?.data(message, range, out);
         }
         self.0.get_mut(&file)?.data(message, range, out)
@@ -106,6 +110,9 @@ impl Pipe {
         let (rpc, half) = self.direction(message.direction);
         if is_rpc(data) {
             // A PDU begins; if another was under way, its end was not captured.
+            if half.is_midway() {
+                rpc.lose(message.direction);
+            }
             *half = Half::default();
         }
         let mut bytes = std::mem::take(&mut half.held);
@@ -116,22 +123,28 @@ impl Pipe {
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let Some((length, wanted)) = rpc.lengths(rest) else {
                 if rest.len() >= rpc::HEADER {
+                    rpc.lose(message.direction);
                     return None;
                 }
                 break;
             };
-            let Some(pdu) = rest.get(..wanted) else { break };
-            let Pdu { token, verdict } = rpc.pdu(pdu, out);
+            let Some(bytes_of_pdu) = rest.get(..wanted) else { break };
+            let pdu = rpc.pdu(bytes_of_pdu, out);
+            let fragment = rpc.fragment(message.direction, bytes_of_pdu, &pdu);
+            let Pdu { token, verdict, .. } = pdu;
+            let place = |in_pdu: usize| (range.start + at + in_pdu).saturating_sub(held);
             if let Some((token, wrapping, carried)) = token
-                && let Some(bytes) = pdu.get(token.clone())
+                && let Some(bytes) = bytes_of_pdu.get(token.clone())
             {
-                let place = |in_pdu: usize| (range.start + at + in_pdu).saturating_sub(held);
                 let end = place(token.end);
                 out.claim(place(token.start).max(range.start)..end);
                 out.token(message, end, bytes.to_vec(), wrapping, carried);
             }
             if let Some(verdict) = verdict {
                 out.answer(message, verdict);
+            }
+            if let Some(fragment) = fragment {
+                out.fragment(message, place(wanted), &fragment);
             }
             half.skip = length.saturating_sub(rest.len());
             at += length.min(rest.len());

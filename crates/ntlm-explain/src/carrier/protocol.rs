@@ -3,7 +3,8 @@
 use super::bytes::wide;
 use super::spnego::{self, Content};
 use super::{
-    Answer, BareExchange, BareSighting, Carrier, Listener, Report, Said, Sighting, Wrapping,
+    Answer, BareExchange, BareSighting, Carrier, Listener, Report, RpcFragment, Said, Sighting,
+    Wrapping,
 };
 use ntlm_capture::{Direction, Origin, StreamOrigins};
 use std::borrow::Cow;
@@ -166,6 +167,22 @@ impl Out<'_> {
         }));
     }
 
+    /// Hands over a fragment of DCE/RPC that ends before `end` of the message.
+    pub(super) fn fragment(&mut self, message: &Message<'_>, end: usize, fragment: &Fragment<'_>) {
+        let Some(origin) = message.origin(end) else { return };
+        let Fragment { association, conversation, has_mech_list_mic, .. } = *fragment;
+        self.listener.fragment(&RpcFragment {
+            direction: message.direction,
+            association,
+            conversation,
+            has_mech_list_mic,
+            is_after_gap: fragment.is_after_gap,
+            bytes: fragment.bytes,
+            is_whole: fragment.is_whole,
+            origin,
+        });
+    }
+
     /// Responses without a token.
     pub(super) fn bare(&mut self, message: &Message<'_>, conversation: u64, bare: BareExchange) {
         let direction = message.direction;
@@ -182,6 +199,17 @@ impl Out<'_> {
         let Verdict { conversation, said, status } = answer;
         self.listener.report(Report::Answer(Answer { conversation, said, status, origin }));
     }
+}
+
+/// What a carrier knows of a fragment of DCE/RPC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fragment<'a> {
+    pub(super) association: u64,
+    pub(super) conversation: Option<u64>,
+    pub(super) has_mech_list_mic: bool,
+    pub(super) is_after_gap: bool,
+    pub(super) bytes: &'a [u8],
+    pub(super) is_whole: bool,
 }
 
 /// What the server says to a logon.

@@ -1,11 +1,15 @@
 //! DCE/RPC: the authentication of bind, alter_context and auth3 (C706 12.6, MS-RPCE 2.2.2).
+//!
+//! It cuts PDUs of either byte order and of every type, and takes the token out of what is damaged
+//! elsewhere, which `ntlm-netlogon`'s strict reader does not: that one reads what is handed on from here.
 
 use super::numbered::Numbered;
-use super::protocol::{Carried, Extent, Message, Out, Protocol, Verdict};
+use super::protocol::{Carried, Extent, Fragment, Message, Out, Protocol, Verdict};
 use super::spnego::{self, NegState};
 use super::{Carrier, Said, Wrapping, status};
 use ntlm::message::MessageType;
 use ntlm_capture::Direction;
+use ntlm_netlogon::pdu::SyntaxId;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -18,6 +22,12 @@ pub(super) struct Rpc {
     calls: Numbered<u32, u32>,
     /// The context whose token was seen last.
     last: Option<u32>,
+    /// Which association of its flow it is.
+    association: u64,
+    /// Whether fragments are handed on whole: somebody authenticates, or Netlogon is spoken.
+    is_watched: bool,
+    /// Fragments may be missing, from the client and from the server.
+    is_after_gap: [bool; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +44,8 @@ pub(super) struct Pdu {
     pub(super) token: Option<(Range<usize>, Wrapping, Carried)>,
     /// What the server says to a logon.
     pub(super) verdict: Option<Verdict>,
+    /// Whether the token vouches for SPNEGO's list of mechanisms.
+    has_mech_list_mic: bool,
 }
 
 /// As much as [`extent`] needs.
@@ -51,6 +63,8 @@ const AUTH3: u8 = 16;
 const LAST_TYPE: u8 = 19;
 const AUTH_TYPE_SPNEGO: u8 = 9;
 const AUTH_TYPE_NTLM: u8 = 10;
+/// The UUID of Netlogon's interface (MS-NRPC 2.1).
+const NETLOGON: [u8; 16] = SyntaxId::NETLOGON.uuid.0;
 
 /// The common header.
 #[derive(Clone, Copy, Debug)]
@@ -116,10 +130,58 @@ pub(super) fn is_pdu(bytes: &[u8]) -> bool {
 }
 
 impl Rpc {
+    /// One inside a named pipe.
+    pub(super) fn in_pipe(association: u64) -> Self {
+        Self { association, ..Self::default() }
+    }
+
+    /// Fragments of this direction may be missing.
+    pub(super) const fn lose(&mut self, direction: Direction) {
+        let [from_client, from_server] = &mut self.is_after_gap;
+        match direction {
+            Direction::ClientToServer => *from_client = true,
+            Direction::ServerToClient => *from_server = true,
+        }
+    }
+
+    /// What is handed on of a PDU that was read; `bytes` are what there is of it.
+    pub(super) fn fragment<'a>(
+        &mut self,
+        direction: Direction,
+        bytes: &'a [u8],
+        pdu: &Pdu,
+    ) -> Option<Fragment<'a>> {
+        let header = Header::read(bytes)?;
+        let [from_client, from_server] = &mut self.is_after_gap;
+        let is_after_gap = std::mem::take(match direction {
+            Direction::ClientToServer => from_client,
+            Direction::ServerToClient => from_server,
+        });
+        let verifier = header
+            .trailer()
+            .filter(|at| matches!(bytes.get(*at), Some(&(AUTH_TYPE_SPNEGO | AUTH_TYPE_NTLM))));
+        let id = verifier.and_then(|at| header.u32_at(bytes, at + 4));
+        let context = id.and_then(|id| self.contexts.get_mut(&id));
+        Some(Fragment {
+            association: self.association,
+            conversation: context.map(|context| context.conversation),
+            has_mech_list_mic: pdu.has_mech_list_mic,
+            is_after_gap,
+            bytes,
+            is_whole: bytes.len() == header.fragment,
+        })
+    }
+
+    /// Whether what this begins is to be handed on whole.
+    fn watch(&mut self, header: &Header, bytes: &[u8]) {
+        self.is_watched |= header.auth > 0 || memchr::memmem::find(bytes, &NETLOGON).is_some();
+    }
+
     /// The length of a PDU and how much of it is to be read; `None` if it is none.
     pub(super) fn lengths(&self, bytes: &[u8]) -> Option<(usize, usize)> {
         let header = Header::read(bytes)?;
         let wanted = match header.kind {
+            _ if self.is_watched => header.fragment,
             REQUEST if self.last.is_some() => header.fragment,
             FAULT => 28,
             BIND..=AUTH3 => header.fragment,
@@ -136,14 +198,14 @@ impl Rpc {
                 self.request(&header, bytes);
                 Pdu::default()
             }
-            RESPONSE => Pdu { token: None, verdict: self.answered(&header, "response") },
+            RESPONSE => Pdu { verdict: self.answered(&header, "response"), ..Pdu::default() },
             FAULT => self.fault(&header, bytes),
             BIND_NAK => {
                 let reason = header.u16_at(bytes, HEADER).unwrap_or_default();
                 let verdict = self
                     .last
                     .and_then(|id| self.verdict(id, Said::Refused, status::bind_nak(reason)));
-                Pdu { token: None, verdict }
+                Pdu { verdict, ..Pdu::default() }
             }
             BIND | BIND_ACK | ALTER_CONTEXT | ALTER_CONTEXT_RESP | AUTH3 => {
                 self.authentication(&header, bytes, out)
@@ -153,15 +215,18 @@ impl Rpc {
     }
 
     fn authentication(&mut self, header: &Header, bytes: &[u8], out: &mut Out<'_>) -> Pdu {
+        self.watch(header, bytes);
         let found = self.token(header, bytes, out);
+        let has_mech_list_mic = found.as_ref().is_some_and(|found| found.has_mech_list_mic);
         if header.kind != ALTER_CONTEXT_RESP {
-            return Pdu { token: found.and_then(|found| found.token), verdict: None };
+            let token = found.and_then(|found| found.token);
+            return Pdu { token, verdict: None, has_mech_list_mic };
         }
         let Some(found) = found else {
             let verdict = self
                 .waiting()
                 .and_then(|id| self.verdict(id, Said::Accepted, "alter_context_resp".into()));
-            return Pdu { token: None, verdict };
+            return Pdu { verdict, ..Pdu::default() };
         };
         let said = match found.state {
             _ if found.token.is_some() || !self.is_waiting(found.id) => None,
@@ -171,7 +236,7 @@ impl Rpc {
         };
         let status = found.state.map_or("alter_context_resp", NegState::name);
         let verdict = said.and_then(|said| self.verdict(found.id, said, status.into()));
-        Pdu { token: found.token, verdict }
+        Pdu { token: found.token, verdict, has_mech_list_mic }
     }
 
     fn token(&mut self, header: &Header, bytes: &[u8], out: &mut Out<'_>) -> Option<FoundToken> {
@@ -203,7 +268,8 @@ impl Rpc {
             let carried = Carried { carrier: Carrier::Rpc, conversation, session };
             (start + range.start..start + range.end, wrapping, carried)
         });
-        Some(FoundToken { id, token, state: content.state() })
+        let has_mech_list_mic = content.has_mech_list_mic();
+        Some(FoundToken { id, token, state: content.state(), has_mech_list_mic })
     }
 
     /// Remembers whose call it is, as long as somebody waits to hear.
@@ -219,7 +285,8 @@ impl Rpc {
     fn fault(&mut self, header: &Header, bytes: &[u8]) -> Pdu {
         let (name, said) = status::fault(header.u32_at(bytes, 24).unwrap_or_default());
         let id = self.calls.take(&header.call).or_else(|| self.waiting());
-        Pdu { token: None, verdict: id.and_then(|id| self.verdict(id, said, name)) }
+        let verdict = id.and_then(|id| self.verdict(id, said, name));
+        Pdu { verdict, ..Pdu::default() }
     }
 
     fn answered(&mut self, header: &Header, status: &'static str) -> Option<Verdict> {
@@ -245,9 +312,7 @@ impl Rpc {
 
     /// The context that was heard of last, if it waits.
     fn waiting(&mut self) -> Option<u32> {
-        self.last
-            .filter(|_| true)
-            .filter(|id| self.contexts.get_mut(id).is_some_and(|context| context.waiting))
+        self.last.filter(|id| self.contexts.get_mut(id).is_some_and(|context| context.waiting))
     }
 }
 
@@ -255,6 +320,7 @@ struct FoundToken {
     id: u32,
     token: Option<(Range<usize>, Wrapping, Carried)>,
     state: Option<NegState>,
+    has_mech_list_mic: bool,
 }
 
 impl Protocol for Rpc {
@@ -262,16 +328,21 @@ impl Protocol for Rpc {
         Carrier::Rpc
     }
 
-    fn extent(&mut self, _: Direction, bytes: &[u8]) -> Extent {
+    fn extent(&mut self, direction: Direction, bytes: &[u8]) -> Extent {
         match self.lengths(bytes) {
             Some((length, wanted)) => Extent::new(length, wanted),
             None if bytes.len() < HEADER => Extent::More,
-            None => Extent::Lost,
+            None => {
+                self.lose(direction);
+                Extent::Lost
+            }
         }
     }
 
     fn message(&mut self, message: &Message<'_>, out: &mut Out<'_>) {
-        let Pdu { token, verdict } = self.pdu(message.bytes, out);
+        let pdu = self.pdu(message.bytes, out);
+        let fragment = self.fragment(message.direction, message.bytes, &pdu);
+        let Pdu { token, verdict, .. } = pdu;
         if let Some((range, wrapping, carried)) = token
             && let Some(bytes) = message.bytes.get(range.clone())
         {
@@ -282,6 +353,13 @@ impl Protocol for Rpc {
         if let Some(verdict) = verdict {
             out.answer(message, verdict);
         }
+        if let Some(fragment) = fragment {
+            out.fragment(message, message.bytes.len(), &fragment);
+        }
+    }
+
+    fn gap(&mut self, direction: Direction) {
+        self.lose(direction);
     }
 
     fn resume(&self, _: Direction, bytes: &[u8]) -> Option<usize> {

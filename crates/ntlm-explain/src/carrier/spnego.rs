@@ -45,7 +45,7 @@ pub(super) enum Content {
     /// An NTLM message as it is.
     Raw,
     /// SPNEGO, perhaps with a token, which need not be NTLM's.
-    Spnego { token: Option<Range<usize>>, state: Option<NegState> },
+    Spnego { token: Option<Range<usize>>, state: Option<NegState>, has_mic: bool },
     /// Something else, or nothing.
     Other,
 }
@@ -59,6 +59,11 @@ impl Content {
             Self::Other => return None,
         };
         buffer.get(range.clone()).is_some_and(raw::is_message).then_some((range, wrapping))
+    }
+
+    /// Whether SPNEGO vouches for its list of mechanisms.
+    pub(super) const fn has_mech_list_mic(&self) -> bool {
+        matches!(self, Self::Spnego { has_mic: true, .. })
     }
 
     /// What SPNEGO says beside.
@@ -99,7 +104,7 @@ fn read(buffer: &[u8]) -> Result<Content, DerError> {
     let is_response = token.peek_tag() == Some(NEG_TOKEN_RESP);
     let choice = token.element()?;
     let mut fields = choice.reader().inside(tag::SEQUENCE)?;
-    let (mut inner, mut state) = (None, None);
+    let (mut inner, mut state, mut has_mic) = (None, None, false);
     while !fields.is_empty() {
         let field = fields.element()?;
         match field.tag {
@@ -114,10 +119,14 @@ fn read(buffer: &[u8]) -> Result<Content, DerError> {
                 let start = octets.content_offset;
                 inner = Some(start..start.saturating_add(octets.content.len()));
             }
+            // mechListMIC. In NegTokenInit of Windows the hints stand here.
+            0xa3 if is_response => {
+                has_mic = field.reader().peek_tag() == Some(tag::OCTET_STRING);
+            }
             _ => {}
         }
     }
-    Ok(Content::Spnego { token: inner, state })
+    Ok(Content::Spnego { token: inner, state, has_mic })
 }
 
 /// Lengths are not minimal, or something is cut: the message still shows.
@@ -126,7 +135,8 @@ fn search(buffer: &[u8]) -> Content {
     let before = buffer.get(..at).unwrap_or_default();
     let rest = buffer.len() - at;
     let length = raw::octet_string_length(before).filter(|length| *length <= rest);
-    Content::Spnego { token: length.map(|length| at..at + length), state: None }
+    let token = length.map(|length| at..at + length);
+    Content::Spnego { token, state: None, has_mic: false }
 }
 
 #[cfg(test)]
@@ -139,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_token_of_the_mechanism_is_found() {
-        let Content::Spnego { token: Some(token), state: None } = content(INIT) else {
+        let Content::Spnego { token: Some(token), state: None, .. } = content(INIT) else {
             panic!("{:?}", content(INIT));
         };
         assert!(INIT[token].starts_with(&SIGNATURE));
@@ -148,11 +158,11 @@ mod tests {
     #[test]
     fn the_state_is_read() {
         let state = Some(NegState::AcceptCompleted);
-        assert_eq!(content(COMPLETED), Content::Spnego { token: None, state });
+        assert_eq!(content(COMPLETED), Content::Spnego { token: None, state, has_mic: false });
         let mut rejected = COMPLETED.to_vec();
         rejected[8] = 2;
         let state = Some(NegState::Reject);
-        assert_eq!(content(&rejected), Content::Spnego { token: None, state });
+        assert_eq!(content(&rejected), Content::Spnego { token: None, state, has_mic: false });
     }
 
     #[test]

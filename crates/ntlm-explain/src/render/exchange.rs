@@ -3,7 +3,7 @@
 use super::ladder::whole_ladder;
 use super::overview::style;
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, padded, printable, shortened};
-use super::view::{self, Tone};
+use super::view::{self, Fact, Tone};
 use crate::capture_findings::CaptureFinding;
 use crate::explained::Explained;
 use crate::finding::{FindingCode, Severity};
@@ -58,7 +58,11 @@ fn heading(out: &mut String, explained: &Explained, layout: Layout) {
 }
 
 fn facts(out: &mut String, explained: &Explained, layout: Layout) {
-    for fact in view::facts(explained) {
+    draw_facts(out, &view::facts(explained), layout);
+}
+
+pub(super) fn draw_facts(out: &mut String, facts: &[Fact], layout: Layout) {
+    for fact in facts {
         let colour = style(fact.tone);
         let mark = fact.tone.mark();
         let first = format!("  {} ", padded(fact.name, 25));
@@ -71,7 +75,7 @@ fn facts(out: &mut String, explained: &Explained, layout: Layout) {
     }
 }
 
-fn section(out: &mut String, title: &str, explanation: &str, layout: Layout) {
+pub(super) fn section(out: &mut String, title: &str, explanation: &str, layout: Layout) {
     out.push('\n');
     let items = [(HEADING, title.to_owned()), (FAINT, explanation.to_owned())];
     layout.flow(out, "", &items);
@@ -145,7 +149,7 @@ pub fn capture_findings(findings: &[CaptureFinding], least: Severity, layout: La
     out
 }
 
-fn one_finding(
+pub(super) fn one_finding(
     out: &mut String,
     severity: Severity,
     code: FindingCode,

@@ -32,15 +32,16 @@ pub fn html_start(title: &str) -> String {
     )
 }
 
-/// The overview of one capture. `number` tells captures of one page apart.
+/// The overview of one capture, which has so many secure channels. `number` tells captures of one page
+/// apart.
 #[must_use]
-pub fn html_capture(number: usize, capture: &str, rows: &[Row]) -> String {
+pub fn html_capture(number: usize, capture: &str, rows: &[Row], channels: usize) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
         "<header><h1>{}</h1><p class=\"sum\">{}</p></header>",
         escaped(capture),
-        escaped(&summary(rows))
+        escaped(&summary(rows, channels))
     );
     if rows.is_empty() {
         return out;
@@ -165,7 +166,7 @@ fn heading(out: &mut String, number: usize, explained: &Explained) {
     );
 }
 
-fn badge(tone: Tone, text: &str) -> String {
+pub(super) fn badge(tone: Tone, text: &str) -> String {
     let (class, mark) = (tone.class(), tone.mark());
     format!("<span class=\"{class}\">{mark} {}</span>", escaped(text))
 }
@@ -199,7 +200,7 @@ pub fn html_capture_findings(findings: &[CaptureFinding]) -> String {
     out
 }
 
-fn one_finding(out: &mut String, severity: Severity, code: FindingCode, text: &str) {
+pub(super) fn one_finding(out: &mut String, severity: Severity, code: FindingCode, text: &str) {
     let (tone, mark, word) = view::tone_of(severity);
     let _ = writeln!(
         out,
@@ -242,7 +243,7 @@ fn place(input: &RungInput) -> Option<String> {
     Some(format!("{} = {}", input.name, view::input_place(input)?))
 }
 
-fn value_and_formula(rung: &Rung) -> (String, String) {
+pub(super) fn value_and_formula(rung: &Rung) -> (String, String) {
     let formula = rung.rule.map(|rule| rule.formula).unwrap_or_default().to_owned();
     match &rung.value {
         RungValue::Known(key) => (format!("<code>{}</code>", escaped(key.expose())), formula),

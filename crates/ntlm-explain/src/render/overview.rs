@@ -120,11 +120,12 @@ pub(super) const fn style(tone: Tone) -> Style {
     }
 }
 
-/// The exchanges of one capture: a table where it fits, else a few short lines for each.
+/// The exchanges of one capture, which has so many secure channels: a table where it fits, else a few
+/// short lines for each.
 #[must_use]
-pub fn overview(capture: &str, rows: &[Row], layout: Layout) -> String {
+pub fn overview(capture: &str, rows: &[Row], channels: usize, layout: Layout) -> String {
     let mut out = String::new();
-    let summary = summary(rows);
+    let summary = summary(rows, channels);
     let items = [(HEADING, capture.to_owned()), (PLAIN, summary)];
     layout.flow(&mut out, "", &items);
     if rows.is_empty() {
@@ -204,9 +205,17 @@ pub fn overview_line(row: &Row, layout: Layout) -> String {
     out
 }
 
-pub(super) fn summary(rows: &[Row]) -> String {
+pub(super) fn summary(rows: &[Row], channels: usize) -> String {
+    let channels = match channels {
+        0 => String::new(),
+        1 => ", 1 secure channel".to_owned(),
+        count => format!(", {count} secure channels"),
+    };
     let exchanges = match rows.len() {
-        0 => return "no NTLM exchange, so there was nothing to check".to_owned(),
+        0 if channels.is_empty() => {
+            return "no NTLM exchange, so there was nothing to check".to_owned();
+        }
+        0 => return format!("no NTLM exchange{channels}"),
         1 => "1 exchange".to_owned(),
         count => format!("{count} exchanges"),
     };
@@ -222,5 +231,9 @@ pub(super) fn summary(rows: &[Row]) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    format!("{exchanges}: {}", counts.join(", "))
+    let counts = counts.join(", ");
+    match channels.as_str() {
+        "" => format!("{exchanges}: {counts}"),
+        channels => format!("{exchanges}: {counts}; {}", channels.trim_start_matches(", ")),
+    }
 }

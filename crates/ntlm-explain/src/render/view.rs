@@ -1,6 +1,7 @@
 //! What text, HTML and pictures have in common: the exchange in words, the ladder in groups.
 
 use super::style::printable;
+use super::view_channel;
 use crate::carrier::{BareExchange, BareField};
 use crate::decoded::{Decoded, DecodedField};
 use crate::explained::{Explained, Verdict};
@@ -178,6 +179,13 @@ pub(super) fn facts(explained: &Explained) -> Vec<Fact> {
     if let Some(smb) = &explained.smb {
         facts.extend(smb_facts(smb));
     }
+    if let Some(rpc) = &explained.rpc {
+        let level = format!("{} ({})", rpc.level, rpc.auth_type);
+        facts.push(fact(Tone::Plain, "RPC level", &level));
+        if let Some((tone, value)) = view_channel::signatures(rpc.signatures, rpc.unsealed) {
+            facts.push(fact(tone, "RPC signatures", &value));
+        }
+    }
     if let Some(challenge) = &explained.server_challenge {
         facts.push(fact(Tone::Plain, "ServerChallenge", challenge));
         match &explained.challenge_for_domain_controller {
@@ -260,7 +268,13 @@ fn smb_facts(smb: &SmbExplained) -> Vec<Fact> {
 /// What protects the messages that follow, in a few words: SMB by its own means, everything else by
 /// NTLM's.
 pub(super) fn protected_by(explained: &Explained) -> String {
-    let Some(smb) = &explained.smb else { return protection(explained.negotiated) };
+    let Some(smb) = &explained.smb else {
+        return match &explained.rpc {
+            // The flags may allow more than the level asks for.
+            Some(rpc) if rpc.level == "connect" => "none".to_owned(),
+            _ => protection(explained.negotiated),
+        };
+    };
     let Signatures { valid, invalid, unchecked, unsigned } = smb.signatures;
     let signed = valid + invalid + unchecked;
     // The last response of session setup is signed in any case.
@@ -490,6 +504,7 @@ const fn title(part: Part) -> &'static str {
         Part::Session => "session",
         Part::Protection => "protection",
         Part::Smb => "SMB",
+        Part::Netlogon => "Netlogon",
     }
 }
 
@@ -517,7 +532,7 @@ impl Step<'_> {
     pub(super) fn rule(&self) -> Option<String> {
         let rule = self.rung.rule?;
         // A section is not parted from its document at the end of a line.
-        let section = ["MS-NLMP", "MS-SMB2", "MS-SMB", "MS-CIFS"].iter().fold(
+        let section = ["MS-NLMP", "MS-SMB2", "MS-SMB", "MS-CIFS", "MS-NRPC"].iter().fold(
             rule.section.to_owned(),
             |section, document| {
                 section.replace(&format!("{document} "), &format!("{document}\u{a0}"))

@@ -1,5 +1,6 @@
 //! The keys of a session of SMB 2 and 3, ready for use, and the sessions that can be joined.
 
+use crate::alive::Alive;
 use ntlm::keys::Direction;
 use ntlm_smb::keys::SmbKeySchedule;
 use ntlm_smb::{PacketCipher, Signer};
@@ -46,8 +47,7 @@ impl Keyed {
 pub(crate) struct Sessions {
     known: BTreeMap<Name, Weak<Keyed>>,
     order: VecDeque<Name>,
-    /// As many more references as there are sessions with keys.
-    alive: Arc<()>,
+    alive: Alive,
 }
 
 type Name = ([u8; 16], u64);
@@ -56,12 +56,9 @@ impl Sessions {
     /// More than this, and the oldest cannot be joined any more.
     const MOST: usize = 4096;
 
-    /// More than this with keys, and keys are not derived for another until one is over.
-    const MOST_ALIVE: usize = 4096;
-
     /// What a session with keys holds on to; `None` if there are too many.
     pub(super) fn token(&self) -> Option<Arc<()>> {
-        (Arc::strong_count(&self.alive) <= Self::MOST_ALIVE).then(|| Arc::clone(&self.alive))
+        self.alive.token()
     }
 
     /// A session has begun. With keys it can be joined as long as a connection has it.

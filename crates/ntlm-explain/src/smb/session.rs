@@ -2,9 +2,10 @@
 //! (MS-SMB2 3.2.5.3, 3.3.5.5).
 
 use super::keyed::Keyed;
-use super::tally::{Checked, Place, Tally, Unchecked};
 use super::{Ended, Logon, Purpose, Sessions, SmbExplained};
+use crate::alive::TOO_MANY;
 use crate::ladder::Ladder;
+use crate::tally::{Checked, Place, Tally, Unchecked};
 use ntlm_smb::keys::{
     Establishment, KeyName, PreauthIntegrityHash, SessionKeySource, SmbDerivation, SmbKeySchedule,
 };
@@ -64,7 +65,6 @@ pub(super) struct Session {
 
 const NO_NEGOTIATE: &str = "NEGOTIATE was not seen, so the dialect is not known";
 const NO_HASH: &str = "a message before authentication is missing, and the keys depend on all";
-const TOO_MANY: &str = "there are too many sessions at once";
 const NOT_JOINED: &str = "the session that this connection joins was not seen to begin";
 
 impl Session {

@@ -1,9 +1,9 @@
 //! Sessions of SMB 1 on one connection (MS-CIFS 3.2.5, MS-SMB 3.2.5), as an observer sees them.
 
-use super::tally::{Checked, Place, Tally, Unchecked};
 use super::{Ended, Logon, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
 use crate::ladder::Ladder;
+use crate::tally::{Checked, Place, Tally, Unchecked};
 use ntlm_smb::NtStatus;
 use ntlm_smb::keys::{KeyName, Smb1KeySchedule, Smb1KeySource};
 use ntlm_smb::smb1::{

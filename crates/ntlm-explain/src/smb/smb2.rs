@@ -1,9 +1,9 @@
 //! Sessions of SMB 2 and 3 on one connection (MS-SMB2 3.2.5, 3.3.5), as an observer sees them.
 
 use super::session::{Chain, Negotiated, Session, about, session_id_text};
-use super::tally::{Checked, Place, Unchecked};
 use super::{Ended, Logon, Purpose, Sessions, Signatures, SmbExplained};
 use crate::carrier::SmbPacket;
+use crate::tally::{Checked, Place, Unchecked};
 use ntlm::keys::Direction;
 use ntlm_smb::smb2::{
     Capabilities, Command, Compound, Header, HeaderFlags, NegotiateRequest, NegotiateResponse,

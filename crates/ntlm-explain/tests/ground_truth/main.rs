@@ -12,5 +12,6 @@ mod channel_bindings;
 mod common;
 mod http;
 mod public;
+mod rpc;
 mod smb;
 mod tshark;

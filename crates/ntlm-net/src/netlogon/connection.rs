@@ -36,16 +36,20 @@ impl Connection {
         Ok(Self { carrier: Carrier::Tcp(stream), received: Zeroizing::default() })
     }
 
-    /// Opens a pipe, in a session as `account`.
+    /// Opens a pipe of `host`, in a signed session as `account`.
     pub(super) async fn pipe(
+        host: &str,
         address: SocketAddr,
-        options: smb::Options,
+        mut options: smb::Options,
         account: &Credential,
         name: &str,
     ) -> Result<Self, ControllerError> {
+        options.client.require_signing = true;
+        options.client.server_name = host.into();
+        options.client.ntlm.target_name = Some(format!("cifs/{host}").as_str().into());
         let mut client = Client::connect(address, options).await?;
         client.log_on(Who::Account(account)).await?;
-        let ipc = client.tree_connect(&format!(r"\\{}\IPC$", address.ip())).await?;
+        let ipc = client.tree_connect(&format!(r"\\{host}\IPC$")).await?;
         let access = AccessMask::READ_DATA | AccessMask::WRITE_DATA;
         let file = client.open(ipc, name, access, CreateDisposition::OPEN).await?;
         let carrier = Carrier::Pipe(Box::new(client), file);
@@ -110,6 +114,11 @@ impl Bound {
         connection.send(&bind).await?;
         let association = binding.receive(&connection.fragment().await?)?;
         Ok(Self { connection, association: Some(association) })
+    }
+
+    /// Whether a call may be made.
+    pub(super) const fn is_open(&self) -> bool {
+        self.association.is_some()
     }
 
     /// Calls a method. What it answers may have keys in it.

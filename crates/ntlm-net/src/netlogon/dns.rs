@@ -1,7 +1,7 @@
 //! Controllers as DNS names them.
 
-use super::controllers::ControllerName;
 use super::error::ControllerError;
+use super::name::ControllerName;
 use crate::fresh::random;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
@@ -46,22 +46,23 @@ impl Dns {
         Ok(Self { domain: domain.trim_end_matches('.').to_owned(), resolver })
     }
 
-    /// Best first: by priority, and among equals by weight and chance (RFC 2782).
+    /// Best first: by priority, and among equals each is next in proportion to its weight (RFC 2782).
     pub(super) async fn find(&self) -> Result<Vec<ControllerName>, ControllerError> {
         let name = format!("_ldap._tcp.dc._msdcs.{}.", self.domain);
         let found = self.resolver.srv_lookup(name).await.map_err(dns)?;
         let mut controllers = Vec::new();
-        for record in found.answers().iter().take(MAX_CONTROLLERS) {
+        for record in found.answers() {
             let RData::SRV(srv) = &record.data else { continue };
-            let chance = u64::from(u32::from_le_bytes(
-                random().map_err(ControllerError::io("random bytes"))?,
-            ));
+            let chance = random().map_err(ControllerError::io("random bytes"))?;
             let host = srv.target.to_ascii().trim_end_matches('.').to_owned();
-            let order = (srv.priority, u64::MAX - chance * u64::from(srv.weight));
-            controllers.push((order, ControllerName { host, port: None }));
+            let turn = turn(srv.weight, u32::from_le_bytes(chance));
+            controllers.push((srv.priority, turn, ControllerName { host, port: None }));
         }
-        controllers.sort_by_key(|(order, _)| *order);
-        Ok(controllers.into_iter().map(|(_, controller)| controller).collect())
+        controllers.sort_by(|(one, first, _), (other, second, _)| {
+            one.cmp(other).then(first.total_cmp(second))
+        });
+        controllers.truncate(MAX_CONTROLLERS);
+        Ok(controllers.into_iter().map(|(_, _, controller)| controller).collect())
     }
 
     pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, ControllerError> {
@@ -70,6 +71,28 @@ impl Dns {
     }
 }
 
+/// When its turn is: exponentially distributed with the weight as rate, so that the least of several is
+/// each one's in proportion to its weight. Weight 0 has a little.
+fn turn(weight: u16, chance: u32) -> f64 {
+    let uniform = (f64::from(chance) + 1.0) / (f64::from(u32::MAX) + 1.0);
+    -uniform.ln() / f64::from(weight).max(0.01)
+}
+
 fn dns(error: impl fmt::Display) -> ControllerError {
     ControllerError::Dns(error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::turn;
+
+    /// Over all chances, in steps: 3 to 1.
+    #[test]
+    fn turns_are_in_proportion_to_weights() {
+        let chances = || (0..200).map(|step| step * 21_474_836);
+        let pairs = chances().flat_map(|one| chances().map(move |other| (one, other)));
+        let first = pairs.filter(|(one, other)| turn(30, *one) < turn(10, *other)).count();
+        assert!((29_700..30_300).contains(&first), "{first} of 40000");
+        assert!(turn(0, 1) > turn(1, 1));
+    }
 }

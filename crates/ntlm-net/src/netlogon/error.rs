@@ -1,10 +1,11 @@
 //! Why there is no verdict.
 
-use super::controllers::ControllerName;
+use super::name::ControllerName;
 use crate::smb;
 use ntlm_netlogon::DecodeError;
 use ntlm_netlogon::client::{AssociationError, ChannelError};
 use ntlm_netlogon::logon::{Failure, PassOnError};
+use ntlm_netlogon::pdu::FaultStatus;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub enum NotJudged {
     NoneKnown(ControllerError),
     /// A controller answered, without a verdict.
     Undecided(ControllerName, Failure),
+    /// A controller could not carry the call out: something in the logon is beyond it.
+    Fault(ControllerName, FaultStatus),
     /// The domain is not asked any more.
     Stopped,
 }
@@ -84,6 +87,7 @@ impl fmt::Display for NotJudged {
             Self::NoController(unusable) => unusable.fmt(f),
             Self::NoneKnown(error) => write!(f, "no domain controller is known: {error}"),
             Self::Undecided(controller, failure) => write!(f, "{controller}: {failure}"),
+            Self::Fault(controller, status) => write!(f, "{controller}: call failed: {status}"),
             Self::Stopped => f.write_str("the domain is not asked any more"),
         }
     }

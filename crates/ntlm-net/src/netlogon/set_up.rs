@@ -1,18 +1,17 @@
 //! Setting a secure channel up with one controller.
 
 use super::connection::{Bound, Connection};
-use super::controllers::ControllerName;
 use super::error::ControllerError;
+use super::name::ControllerName;
 use super::options::{DomainOptions, Transport};
 use crate::fresh::random;
 use ntlm::{AccountName, Credential};
 use ntlm_netlogon::calls::{MapRequest, MapResponse};
-use ntlm_netlogon::client::{
-    AssociationError, Call, Challenging, Channel, ChannelConfig, Security,
-};
+use ntlm_netlogon::client::{AssociationError, Call, Challenging, Channel, Security};
 use ntlm_netlogon::pdu::SyntaxId;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
 /// The port of the endpoint mapper.
 const ENDPOINT_MAPPER: u16 = 135;
@@ -26,16 +25,19 @@ pub(super) struct SetUp {
     pub(super) address: SocketAddr,
 }
 
-/// Sets a channel up, at the first address that takes it.
+/// Sets a channel up, at the first address that takes it in time.
 pub(super) async fn set_up(
     options: &DomainOptions,
     controller: &ControllerName,
 ) -> Result<SetUp, ControllerError> {
     let mut last = ControllerError::NoAddress;
-    for address in options.controllers.addresses(controller).await? {
-        match set_up_at(options, controller, address).await {
-            Ok(set_up) => return Ok(set_up),
-            Err(error) => last = error,
+    let step = options.limits.step;
+    let found = timeout(step, options.controllers.addresses(controller)).await;
+    for address in found.unwrap_or(Err(ControllerError::TimedOut("look the name up")))? {
+        match timeout(step, set_up_at(options, controller, address)).await {
+            Ok(Ok(set_up)) => return Ok(set_up),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = ControllerError::TimedOut("set up a channel"),
         }
     }
     Err(last)
@@ -47,18 +49,15 @@ async fn set_up_at(
     ip: IpAddr,
 ) -> Result<SetUp, ControllerError> {
     let address = SocketAddr::new(ip, port(options, controller, ip).await?);
-    let config = ChannelConfig {
-        server_name: controller.host.as_str().into(),
-        ..options.machine.channel_config(options.policy)
-    };
+    let config = options.machine.channel_config(&controller.host, options.algorithms);
     let client_challenge = random().map_err(ControllerError::io("random bytes"))?;
     let nt_hash = options.machine.secret.nt_hash().duplicate();
-    let mut plain = associate(options, address, Security::None).await?;
+    let mut plain = associate(options, controller, address, Security::None).await?;
     let (call, challenging) = Challenging::start(config, nt_hash, client_challenge)?;
     let (call, authenticating) = challenging.receive(&plain.call(&call).await?)?;
     let mut unchecked = authenticating.receive(&plain.call(&call).await?)?;
     drop(plain);
-    let mut bound = associate(options, address, unchecked.security()).await?;
+    let mut bound = associate(options, controller, address, unchecked.security()).await?;
     let call = unchecked.capabilities(unix_time())?;
     let channel = unchecked.receive(&bound.call(&call).await?)?;
     Ok(SetUp { channel, bound, address })
@@ -67,6 +66,7 @@ async fn set_up_at(
 /// One more association with Netlogon.
 pub(super) async fn associate(
     options: &DomainOptions,
+    controller: &ControllerName,
     address: SocketAddr,
     security: Security,
 ) -> Result<Bound, ControllerError> {
@@ -76,7 +76,10 @@ pub(super) async fn associate(
             let machine = &options.machine;
             let name = AccountName::down_level(&machine.domain, &machine.account_name());
             let account = Credential { name, secret: machine.secret.duplicate() };
-            Connection::pipe(address, smb.as_ref().clone(), &account, "netlogon").await?
+            {
+                let smb = smb.as_ref().clone();
+                Connection::pipe(&controller.host, address, smb, &account, "netlogon").await?
+            }
         }
     };
     Bound::bind(connection, SyntaxId::NETLOGON, security).await

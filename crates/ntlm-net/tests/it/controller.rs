@@ -57,8 +57,10 @@ pub(crate) enum Wrong {
     Empty,
     /// STATUS_ACCESS_DENIED: the channel is lost.
     AccessDenied,
-    /// A fault.
+    /// A fault: access denied.
     Fault,
+    /// A fault: the controller does not understand what it was sent.
+    BadStub,
     /// The authenticator that it returns is another.
     Authenticator,
     /// The authenticator of the answer before.
@@ -66,8 +68,8 @@ pub(crate) enum Wrong {
 }
 
 impl Wrong {
-    /// All that concern every method.
-    pub(crate) const ALL: [Self; 16] = [
+    /// No answer, or none that holds: the logon may be sent again.
+    pub(crate) const UNANSWERED: [Self; 12] = [
         Self::Closed,
         Self::Silence,
         Self::Signature,
@@ -78,13 +80,13 @@ impl Wrong {
         Self::CallId,
         Self::Garbage,
         Self::Order,
-        Self::HugeCount,
-        Self::Conformance,
-        Self::Short,
-        Self::Empty,
         Self::AccessDenied,
         Self::Fault,
     ];
+
+    /// An answer that holds and says nothing that can be used.
+    pub(crate) const USELESS: [Self; 5] =
+        [Self::HugeCount, Self::Conformance, Self::Short, Self::Empty, Self::BadStub];
 }
 
 /// Says what is wrong with the answer to the logon of this number, counted from 0.
@@ -110,6 +112,7 @@ struct Kept {
     returned: [u8; 8],
     logons: usize,
     channels: usize,
+    wrong_authenticators: usize,
     /// Who was judged, each time.
     judged: Vec<String>,
 }
@@ -142,6 +145,11 @@ impl Controller {
     /// How many channels were set up.
     pub(crate) fn channels(&self) -> usize {
         self.state.kept.lock().unwrap().channels
+    }
+
+    /// How often the client's authenticator was not the one that was due.
+    pub(crate) fn wrong_authenticators(&self) -> usize {
+        self.state.kept.lock().unwrap().wrong_authenticators
     }
 
     /// Who was judged, each time.
@@ -254,13 +262,13 @@ impl Served {
 
     fn capabilities(&self, stub: &[u8]) -> Vec<u8> {
         let request = CapabilitiesRequest::decode(stub).unwrap();
-        let returned = self.next_authenticator(&request.authenticator);
+        let returned = self.next_authenticator(&request.authenticator).unwrap();
         let flags = 0x612f_ffff_u32.to_le_bytes();
         [&returned[..], &1_u32.to_le_bytes(), &flags, &[0; 4]].concat()
     }
 
-    /// Checks one and goes a step on (MS-NRPC 3.1.4.5).
-    fn next_authenticator(&self, received: &Authenticator) -> [u8; 12] {
+    /// Checks one and goes a step on (MS-NRPC 3.1.4.5); `None` if it is not the one that is due.
+    fn next_authenticator(&self, received: &Authenticator) -> Option<[u8; 12]> {
         let mut kept = self.state.kept.lock().unwrap();
         let (key, mut stored) = kept.keys.unwrap();
         let keys =
@@ -270,13 +278,16 @@ impl Served {
             stored[..4].copy_from_slice(&low.to_le_bytes());
         };
         add(&mut stored, received.timestamp);
-        assert_eq!(keys.credential(stored), received.credential, "the client's authenticator");
+        if keys.credential(stored) != received.credential {
+            kept.wrong_authenticators += 1;
+            return None;
+        }
         add(&mut stored, 1);
         kept.keys = Some((key, stored));
         kept.returned = keys.credential(stored);
         let mut returned = [0; 12];
         returned[..8].copy_from_slice(&kept.returned);
-        returned
+        Some(returned)
     }
 
     fn logon(&mut self, call_id: u32, opnum: u16, stub: &[u8]) -> Option<Vec<u8>> {
@@ -285,7 +296,9 @@ impl Served {
         let mut returned = match &request.method {
             SamLogonMethod::Ex => Vec::new(),
             SamLogonMethod::WithFlags(authenticator) | SamLogonMethod::SamLogon(authenticator) => {
-                let returned = self.next_authenticator(authenticator);
+                let Some(returned) = self.next_authenticator(authenticator) else {
+                    return Some(self.fault(call_id, FaultStatus::ACCESS_DENIED));
+                };
                 [1_u32.to_le_bytes().as_slice(), &returned].concat()
             }
         };
@@ -302,6 +315,7 @@ impl Served {
             Some(Wrong::Silence) => return Some(Vec::new()),
             Some(Wrong::Garbage) => return Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
             Some(Wrong::Fault) => return Some(self.fault(call_id, FaultStatus::ACCESS_DENIED)),
+            Some(Wrong::BadStub) => return Some(self.fault(call_id, FaultStatus::BAD_STUB_DATA)),
             // GroupCount, where the account is told of.
             Some(Wrong::HugeCount) if verdict.len() > 100 => verdict[116..120].fill(0xff),
             // The conformance of EffectiveName.

@@ -7,8 +7,7 @@ use ntlm::text::CodePage;
 use ntlm_net::netlogon::{
     ControllerName, Controllers, Domain, DomainLimits, DomainOptions, Machine, Transport, Verdict,
 };
-use ntlm_netlogon::client::ChannelPolicy;
-use std::net::SocketAddr;
+use ntlm_netlogon::keys::Algorithms;
 
 /// An account of the controller, and what comes back for the right password and for a wrong one.
 const ACCOUNTS: [(&str, &str, &str); 13] = [
@@ -40,7 +39,7 @@ fn domain(
         controllers,
         machine: Machine::new(&format!("CORP\\{account}"), secret).unwrap(),
         transport,
-        policy: ChannelPolicy::default(),
+        algorithms: Algorithms::AesSha2,
         limits: DomainLimits::default(),
     })
 }
@@ -102,7 +101,7 @@ async fn the_second_address_answers_where_the_first_is_dead() {
 #[tokio::test]
 async fn dns_names_the_controller() {
     let Some(controller) = Controller::get() else { return };
-    let server = SocketAddr::new(controller.address(), 53);
+    let server = std::net::SocketAddr::new(controller.address(), 53);
     let dns = ntlm_net::netlogon::Dns::new("corp.example.test", Some(server)).unwrap();
     let machine = ("MACHINE_ACCOUNT", "MACHINE_PASSWORD");
     let domain = domain(controller, Controllers::Dns(Box::new(dns)), Transport::Tcp, machine);

@@ -2,6 +2,7 @@
 
 mod channel;
 mod endpoint;
+mod observed;
 mod sam_logon;
 mod validation;
 
@@ -10,6 +11,7 @@ pub use channel::{
     ChallengeRequest, ChallengeResponse, SecureChannelType,
 };
 pub use endpoint::{MapRequest, MapResponse};
+pub use observed::{InteractiveInfo, LogonInformation, ObservedLogon};
 pub use sam_logon::{
     LogonLevel, NetworkInfo, ParameterControl, SamLogonMethod, SamLogonRequest, SamLogonResponse,
 };

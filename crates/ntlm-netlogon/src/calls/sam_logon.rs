@@ -212,7 +212,7 @@ impl SamLogonRequest {
 }
 
 /// Authenticator, and ReturnAuthenticator, which a request has for nothing.
-fn read_authenticators(r: &mut NdrReader<'_>) -> Result<Authenticator, DecodeError> {
+pub(super) fn read_authenticators(r: &mut NdrReader<'_>) -> Result<Authenticator, DecodeError> {
     r.pointer_to("Authenticator")?;
     let authenticator = read_authenticator(r, "Authenticator")?;
     if r.pointer("ReturnAuthenticator")? {
@@ -221,12 +221,12 @@ fn read_authenticators(r: &mut NdrReader<'_>) -> Result<Authenticator, DecodeErr
     Ok(authenticator)
 }
 
-fn read_extra_flags(opnum: u16, r: &mut NdrReader<'_>) -> Result<u32, DecodeError> {
+pub(super) fn read_extra_flags(opnum: u16, r: &mut NdrReader<'_>) -> Result<u32, DecodeError> {
     if opnum == SamLogonMethod::SAM_LOGON_OPNUM { Ok(0) } else { r.u32("ExtraFlags") }
 }
 
 impl NetworkInfo {
-    fn read(r: &mut NdrReader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(r: &mut NdrReader<'_>) -> Result<Self, DecodeError> {
         let domain = r.string_header("LogonDomainName")?;
         let parameter_control = ParameterControl::from_bits_retain(r.u32("ParameterControl")?);
         r.old_large_integer("Reserved")?;

@@ -201,6 +201,10 @@ impl Authenticating {
 }
 
 /// Both ends know the key; but the flags went over the wire unprotected.
+///
+/// What the server has is asked again (QueryLevel 1), what it got is not (QueryLevel 2, which old
+/// servers answer with a fault, and so with the end of the association): whoever takes flags out of
+/// the offer gains nothing, because AES and secure RPC are insisted on.
 #[derive(Debug)]
 pub struct Unchecked {
     channel: Channel,

@@ -1,6 +1,19 @@
 //! The client's side: an association, and the secure channel over it (MS-NRPC 3.4).
 //!
-//! [`Binding`] is for nobody, or under a secure channel; [`NtlmBinding`] logs somebody on with NTLM.
+//! [`Binding`] is for nobody, or under a secure channel; [`NtlmBinding`] logs somebody on with NTLM:
+//!
+//! ```text
+//! NtlmBinding::start     ──bind, NEGOTIATE──>
+//!   <──bind_ack, CHALLENGE──                    NtlmResponding
+//! NtlmResponding::respond
+//!   NTLM as it is        ──auth3, AUTHENTICATE──>          Association; nothing is answered
+//!   SPNEGO               ──alter_context, AUTHENTICATE──>  NtlmAltering
+//!   <──alter_context_resp, accept-completed──              Association
+//! ```
+//!
+//! auth3 has no answer: that the server refuses the logon shows in the first call, as a fault.
+//!
+//! A secure channel takes two associations:
 //!
 //! ```text
 //!   an association without protection        one with the channel's

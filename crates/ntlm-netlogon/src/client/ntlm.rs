@@ -1,15 +1,4 @@
 //! bind with a logon: NTLM as it is, or in SPNEGO (MS-RPCE 3.3.1.5.2).
-//!
-//! ```text
-//! NtlmBinding::start     ──bind, NEGOTIATE──>
-//!   <──bind_ack, CHALLENGE──                    NtlmResponding
-//! NtlmResponding::respond
-//!   NTLM as it is        ──auth3, AUTHENTICATE──>          Association; nothing is answered
-//!   SPNEGO               ──alter_context, AUTHENTICATE──>  NtlmAltering
-//!   <──alter_context_resp, accept-completed──              Association
-//! ```
-//!
-//! auth3 has no answer: that the server refuses the logon shows in the first call, as a fault.
 
 use super::association::{Association, CALL_ID, Protection};
 use super::bind::{AUTH_CONTEXT_ID, accepted, presentation, token, verifier};

@@ -21,32 +21,41 @@ use status::StatusMeaning;
 
 /// Which method passes the logon on. A server that does not have it answers with
 /// [`FaultStatus::OP_RANGE_ERROR`](crate::pdu::FaultStatus::OP_RANGE_ERROR).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogonMethod {
     /// NetrLogonSamLogonEx: any number of calls at a time on a channel.
     Ex,
     /// NetrLogonSamLogonWithFlags, with an authenticator: one such call at a time on a channel.
-    WithFlags {
-        /// Seconds since 1970.
-        timestamp: u32,
-    },
+    WithFlags,
     /// NetrLogonSamLogon, the same in its first form.
-    SamLogon {
-        /// Seconds since 1970.
-        timestamp: u32,
-    },
+    SamLogon,
 }
 
 impl LogonMethod {
-    /// The next older one, for a server that does not have this one. `timestamp` is the time in
-    /// seconds since 1970.
+    /// The next older one, for a server that does not have this one.
     #[must_use]
-    pub const fn older(self, timestamp: u32) -> Option<Self> {
+    pub const fn older(self) -> Option<Self> {
         match self {
-            Self::Ex => Some(Self::WithFlags { timestamp }),
-            Self::WithFlags { .. } => Some(Self::SamLogon { timestamp }),
-            Self::SamLogon { .. } => None,
+            Self::Ex => Some(Self::WithFlags),
+            Self::WithFlags => Some(Self::SamLogon),
+            Self::SamLogon => None,
         }
+    }
+
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ex => "NetrLogonSamLogonEx",
+            Self::WithFlags => "NetrLogonSamLogonWithFlags",
+            Self::SamLogon => "NetrLogonSamLogon",
+        }
+    }
+
+    /// Whether its calls have an authenticator, so that there is one at a time on a channel.
+    #[must_use]
+    pub const fn has_authenticator(self) -> bool {
+        !matches!(self, Self::Ex)
     }
 }
 
@@ -60,6 +69,7 @@ pub struct PassedOn {
 
 impl PassedOn {
     /// Passes a logon on: the call to make over an association that the channel protects.
+    /// `timestamp` is the time in seconds since 1970, for methods with an authenticator.
     ///
     /// # Errors
     ///
@@ -69,6 +79,7 @@ impl PassedOn {
         request: LogonRequest,
         method: LogonMethod,
         validation_level: ValidationLevel,
+        timestamp: u32,
     ) -> Result<(Call, Self), PassOnError> {
         if request.is_anonymous() {
             return Err(PassOnError::Anonymous);
@@ -95,14 +106,10 @@ impl PassedOn {
         // Only now that it is known to fit: an authenticator that is not sent breaks the chain.
         sam_logon.method = match method {
             LogonMethod::Ex => SamLogonMethod::Ex,
-            LogonMethod::WithFlags { timestamp } => {
-                SamLogonMethod::WithFlags(channel.authenticator(timestamp))
-            }
-            LogonMethod::SamLogon { timestamp } => {
-                SamLogonMethod::SamLogon(channel.authenticator(timestamp))
-            }
+            LogonMethod::WithFlags => SamLogonMethod::WithFlags(channel.authenticator(timestamp)),
+            LogonMethod::SamLogon => SamLogonMethod::SamLogon(channel.authenticator(timestamp)),
         };
-        if method != LogonMethod::Ex {
+        if method.has_authenticator() {
             stub = sam_logon.encode().map_err(PassOnError::TooLong)?;
         }
         let opnum = sam_logon.method.opnum();
@@ -154,6 +161,7 @@ fn accept(request: LogonRequest, account: Validation) -> Judged {
     let verdict = Verdict {
         session_base_key: account.user_session_key.duplicate(),
         lmowf_prefix: has_lm_key.then(|| account.lm_key.duplicate()),
+        used_lm_password: account.user_flags.contains(UserFlags::USED_LM_PASSWORD),
     };
     Judged::Accepted { outcome: Box::new(request.accept(verdict)), account: Box::new(account) }
 }

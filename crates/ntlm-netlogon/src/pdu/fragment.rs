@@ -5,6 +5,7 @@ use crate::error::DecodeError;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
+use zeroize::Zeroizing;
 
 /// The first fragment of `stream` and what follows it; `None` where the stream ends inside it.
 ///
@@ -63,11 +64,11 @@ impl Iterator for Fragments {
 
 /// Puts together the stub of one call from its fragments, which come in order.
 ///
-/// `Debug` leaves the stub out: a verdict has keys in it.
+/// A verdict has keys in it: `Debug` leaves the stub out, and what is dropped is wiped.
 pub struct Assembly {
     call_id: u32,
     limit: usize,
-    stub: Vec<u8>,
+    stub: Zeroizing<Vec<u8>>,
     begun: bool,
     ended: bool,
 }
@@ -75,8 +76,8 @@ pub struct Assembly {
 impl Assembly {
     /// Waits for the first fragment of this call. `limit` is the longest stub it takes, in bytes.
     #[must_use]
-    pub const fn new(call_id: u32, limit: usize) -> Self {
-        Self { call_id, limit, stub: Vec::new(), begun: false, ended: false }
+    pub fn new(call_id: u32, limit: usize) -> Self {
+        Self { call_id, limit, stub: Zeroizing::default(), begun: false, ended: false }
     }
 
     /// Adds a fragment; whether it was the last.
@@ -101,14 +102,26 @@ impl Assembly {
         }
         self.begun = true;
         self.ended = flags.contains(PfcFlags::LAST_FRAG);
-        self.stub.extend_from_slice(stub);
+        self.append(stub);
         Ok(self.ended)
+    }
+
+    /// Grows by moving to a new place, so that the old one is wiped.
+    fn append(&mut self, stub: &[u8]) {
+        let length = self.stub.len().saturating_add(stub.len());
+        if length > self.stub.capacity() {
+            let capacity = length.max(self.stub.capacity().saturating_mul(2));
+            let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+            larger.extend_from_slice(&self.stub);
+            self.stub = larger;
+        }
+        self.stub.extend_from_slice(stub);
     }
 
     /// The stub, once the last fragment is there.
     #[must_use]
-    pub fn finish(self) -> Option<Vec<u8>> {
-        self.ended.then_some(self.stub)
+    pub fn finish(mut self) -> Option<Vec<u8>> {
+        self.ended.then(|| core::mem::take(&mut *self.stub))
     }
 }
 

@@ -133,6 +133,26 @@ impl NetlogonProtection {
         opened.map_err(ProtectError::Netlogon)
     }
 
+    /// Verifies and unseals a fragment of this direction, for one who looks on and may have missed
+    /// others: its own sequence number is taken, and returned, for the number needs no order to be
+    /// read. Nothing is broken by what does not hold.
+    ///
+    /// # Errors
+    ///
+    /// It does not hold, in which case a sealed body is wiped.
+    pub fn observe(&self, direction: Direction, fragment: &mut [u8]) -> Result<u64, ProtectError> {
+        let parts = Parts::split(fragment, self.context)?;
+        let (checksum, mut seq) = match *parts.auth_value.as_chunks::<8>().0 {
+            [_, seq, checksum, ..] => (checksum, seq),
+            _ => return Err(ProtectError::Netlogon(NetlogonError::Truncated)),
+        };
+        self.keys.decrypt_sequence_number(checksum, &mut seq);
+        let [e, f, g, h, a, b, c, d] = seq;
+        let number = u64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h]);
+        let own = copy_seq_number(number, direction);
+        self.open_parts(own, parts).map(|()| number).map_err(ProtectError::Netlogon)
+    }
+
     fn open_parts(&self, seq: [u8; 8], parts: Parts<'_>) -> Result<(), NetlogonError> {
         let (chunks, _) = parts.auth_value.as_chunks::<8>();
         // A signature alone may leave out the confounder; what follows it is reserved.
@@ -162,19 +182,12 @@ impl NetlogonProtection {
         Err(NetlogonError::DoesNotHold)
     }
 
-    /// CopySeqNumber: the low half first, each big-endian, and a bit that tells the client's.
     fn begin(&self, direction: Direction) -> Result<[u8; 8], ProtectError> {
         if self.broken {
             return Err(ProtectError::Netlogon(NetlogonError::Broken));
         }
         let exhausted = ProtectError::Netlogon(NetlogonError::SequenceExhausted);
-        let number = self.sequence_number.ok_or(exhausted)?;
-        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-        let bit = match direction {
-            Direction::ClientToServer => 0x80,
-            Direction::ServerToClient => 0,
-        };
-        Ok([e, f, g, h, a | bit, b, c, d])
+        Ok(copy_seq_number(self.sequence_number.ok_or(exhausted)?, direction))
     }
 
     fn advance(&mut self) {
@@ -246,6 +259,16 @@ impl Keys {
             Self::Rc4 { session_key, .. } => apply_rc4(session_key, checksum, &mut [number]),
         }
     }
+}
+
+/// CopySeqNumber: the low half first, each big-endian, and a bit that tells the client's.
+const fn copy_seq_number(number: u64, direction: Direction) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    let bit = match direction {
+        Direction::ClientToServer => 0x80,
+        Direction::ServerToClient => 0,
+    };
+    [e, f, g, h, a | bit, b, c, d]
 }
 
 /// Each part under a stream of its own with the same key, as MS-NRPC 3.3.4.2.1 has it.

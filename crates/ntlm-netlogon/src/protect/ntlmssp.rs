@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use super::{ProtectError, SecurityContext, Service};
+use ntlm::keys::Direction;
 use ntlm::{Buffer, Session, SessionError};
 
 /// Signs and seals with an NTLM session. SPNEGO hands its session on as it is: its mechListMIC has
@@ -53,6 +54,32 @@ impl NtlmProtection {
         };
         let mut buffers = buffers(self.service, &mut parts);
         self.session.unseal_buffers(&mut buffers, &signature).map_err(ProtectError::Ntlm)
+    }
+
+    /// Verifies and unseals a fragment of either direction, for one who looks on: see
+    /// [`Session::observe_buffers`]. At level CONNECT nothing is looked at.
+    ///
+    /// # Errors
+    ///
+    /// It does not hold, in which case a sealed body is wiped. Only [`ProtectError::Ntlm`] leaves the
+    /// key streams where the next fragment needs them.
+    pub fn observe(
+        &mut self,
+        direction: Direction,
+        fragment: &mut [u8],
+    ) -> Result<(), ProtectError> {
+        let Some(mut parts) = self.parts(fragment)? else { return Ok(()) };
+        let Ok(signature) = <[u8; Self::AUTH_LENGTH]>::try_from(&*parts.auth_value) else {
+            return Err(ProtectError::NoVerifier);
+        };
+        let mut buffers = buffers(self.service, &mut parts);
+        let opened = self.session.observe_buffers(direction, &mut buffers, &signature);
+        opened.map_err(ProtectError::Ntlm)
+    }
+
+    /// Passes over the number that SPNEGO's mechListMIC takes, for one who looks on.
+    pub fn skip_number(&mut self, direction: Direction) {
+        self.session.skip_number(direction);
     }
 
     /// Which security context it is for.

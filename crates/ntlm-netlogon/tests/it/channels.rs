@@ -96,7 +96,8 @@ impl Judge {
         method: LogonMethod,
         level: ValidationLevel,
     ) -> Judged {
-        let (call, passed_on) = PassedOn::start(&mut self.channel, request, method, level).unwrap();
+        let (call, passed_on) =
+            PassedOn::start(&mut self.channel, request, method, level, timestamp()).unwrap();
         let association = self.association.take().unwrap();
         let (answer, association) = self.wire.call(association, call.opnum, &call.stub).unwrap();
         self.association = Some(association);
@@ -104,10 +105,7 @@ impl Judge {
     }
 }
 
-fn methods() -> [LogonMethod; 3] {
-    let timestamp = timestamp();
-    [LogonMethod::Ex, LogonMethod::WithFlags { timestamp }, LogonMethod::SamLogon { timestamp }]
-}
+const METHODS: [LogonMethod; 3] = [LogonMethod::Ex, LogonMethod::WithFlags, LogonMethod::SamLogon];
 
 const ALGORITHMS: [Algorithms; 2] = [Algorithms::AesSha2, Algorithms::InsecureRc4Md5];
 const LEVELS: [ValidationLevel; 3] =
@@ -131,7 +129,7 @@ fn the_controller_judges_by_every_method_and_level() {
     let mut run = 0;
     for algorithms in ALGORITHMS {
         let mut judge = Judge::new(controller, algorithms);
-        for method in methods() {
+        for method in METHODS {
             for level in LEVELS {
                 for policy in &policies {
                     let case = format!("{algorithms:?} {method:?} {level:?} {policy:?}");
@@ -176,7 +174,7 @@ fn refusals_come_back_with_the_logon() {
         ("daisy", controller.password("daisy"), Refusal::AccountDisabled),
         ("mustchg", controller.password("mustchg"), Refusal::PasswordMustChange),
     ] {
-        for method in methods() {
+        for method in METHODS {
             let (request, _) = logon(user, password, ClientPolicy::default());
             let judged = judge.judge(request, method, ValidationLevel::SamInfo4);
             let Judged::Refused { request, refusal, .. } = judged else {

@@ -24,6 +24,9 @@ use ntlm_netlogon::pdu::{
 use ntlm_netlogon::protect::{Coverage, NetlogonProtection};
 use serde_json::Value;
 
+/// When the recorded authenticators were made.
+const TIMESTAMP: u32 = 1_700_000_007;
+
 fn config() -> ChannelConfig {
     ChannelConfig {
         server_name: Utf16String::from("DC1"),
@@ -351,11 +354,12 @@ fn a_logon_is_passed_on_and_its_verdict_taken() {
         let request = logon_request(sent, &recorded, ess);
         let method = match opnum {
             39 => LogonMethod::Ex,
-            _ => LogonMethod::WithFlags { timestamp: 1_700_000_007 },
+            _ => LogonMethod::WithFlags,
         };
         let mut channel = channel();
         let level = recorded.validation_level;
-        let (call, passed_on) = PassedOn::start(&mut channel, request, method, level).unwrap();
+        let (call, passed_on) =
+            PassedOn::start(&mut channel, request, method, level, TIMESTAMP).unwrap();
         assert_eq!(call.opnum, opnum);
         assert_eq!(SamLogonRequest::decode(opnum, &call.stub).unwrap(), recorded, "{id}");
         assert_eq!(recorded.network_info.lm_challenge != sent, ess, "{id}");
@@ -377,14 +381,12 @@ fn a_logon_is_passed_on_and_its_verdict_taken() {
 fn the_oldest_method_has_no_extra_flags() {
     let (mut recorded, mut answer) = recorded("capture-nl-SamLogonWithFlags_v2", 45);
     let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
-    let method = LogonMethod::Ex.older(1).unwrap().older(1_700_000_007).unwrap();
-    assert_eq!(
-        (method, method.older(1)),
-        (LogonMethod::SamLogon { timestamp: 1_700_000_007 }, None)
-    );
+    let method = LogonMethod::Ex.older().unwrap().older().unwrap();
+    assert_eq!((method, method.older()), (LogonMethod::SamLogon, None));
     let mut channel = channel();
     let level = recorded.validation_level;
-    let (call, passed_on) = PassedOn::start(&mut channel, request, method, level).unwrap();
+    let (call, passed_on) =
+        PassedOn::start(&mut channel, request, method, level, TIMESTAMP).unwrap();
     assert_eq!(call.opnum, 2);
     let SamLogonMethod::WithFlags(authenticator) = recorded.method else { panic!("with flags") };
     let with_flags = recorded.encode().unwrap();
@@ -409,7 +411,7 @@ fn refusals_and_failures_are_told_apart() {
         let mut channel = channel();
         let request = logon_request([1; 8], &recorded, false);
         let level = ValidationLevel::SamInfo4;
-        let start = PassedOn::start(&mut channel, request, LogonMethod::Ex, level);
+        let start = PassedOn::start(&mut channel, request, LogonMethod::Ex, level, TIMESTAMP);
         start.unwrap().1.receive(&mut channel, answer)
     };
     let with = |status: NtStatus| {
@@ -460,14 +462,14 @@ fn success_that_is_not_as_asked_is_no_verdict() {
         change(&mut answer);
         let mut channel = channel();
         let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
-        let start = PassedOn::start(&mut channel, request, method, level).unwrap();
+        let start = PassedOn::start(&mut channel, request, method, level, TIMESTAMP).unwrap();
         match start.1.receive(&mut channel, &answer) {
             Judged::NotJudged { failure, .. } => Some(failure),
             _ => None,
         }
     };
     let with_flags = |change: &dyn Fn(&mut Vec<u8>)| {
-        let method = LogonMethod::WithFlags { timestamp: 1_700_000_007 };
+        let method = LogonMethod::WithFlags;
         let level = recorded("capture-nl-SamLogonWithFlags_v2", 45).0.validation_level;
         judged("capture-nl-SamLogonWithFlags_v2", 45, method, level, change)
     };
@@ -493,7 +495,7 @@ fn success_without_a_key_is_refused() {
         let mut channel = channel();
         let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
         let level = ValidationLevel::SamInfo4;
-        let start = PassedOn::start(&mut channel, request, LogonMethod::Ex, level);
+        let start = PassedOn::start(&mut channel, request, LogonMethod::Ex, level, TIMESTAMP);
         start.unwrap().1.receive(&mut channel, &answer)
     };
     let no_key = judged(&|answer| answer[128..144].fill(0));
@@ -509,7 +511,8 @@ fn nothing_of_a_logon_is_printed() {
     let (recorded, stub) = recorded(id, 39);
     let request = logon_request(recorded.network_info.lm_challenge, &recorded, false);
     let level = recorded.validation_level;
-    let start = PassedOn::start(&mut channel(), request, LogonMethod::Ex, level).unwrap();
+    let start =
+        PassedOn::start(&mut channel(), request, LogonMethod::Ex, level, TIMESTAMP).unwrap();
     assert_eq!(format!("{:?}", start.0), "Call { opnum: 39, .. }");
 
     let mut assembly = Assembly::new(7, stub.len());
@@ -528,6 +531,6 @@ fn an_anonymous_logon_is_not_passed_on() {
     recorded.network_info.lm_challenge_response = vec![0];
     let request = logon_request([1; 8], &recorded, false);
     let level = ValidationLevel::SamInfo4;
-    let start = PassedOn::start(&mut channel(), request, LogonMethod::Ex, level);
+    let start = PassedOn::start(&mut channel(), request, LogonMethod::Ex, level, TIMESTAMP);
     assert_eq!(start.unwrap_err(), PassOnError::Anonymous);
 }

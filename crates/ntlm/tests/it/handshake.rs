@@ -337,7 +337,11 @@ fn anonymous_is_an_outcome_of_its_own_and_has_to_be_allowed() {
         assert_eq!(denied.to_string(), "logon denied");
     }
     // Nobody's verdict makes it an account.
-    let verdict = Verdict { session_base_key: SessionBaseKey::new([0; 16]), lmowf_prefix: None };
+    let verdict = Verdict {
+        session_base_key: SessionBaseKey::new([0; 16]),
+        lmowf_prefix: None,
+        used_lm_password: false,
+    };
     assert!(start(true).0.accept(verdict).is_err());
 }
 
@@ -1093,7 +1097,11 @@ fn a_domain_controllers_verdict_gives_the_same_session() {
             let base_key = client.keys().session_base_key().unwrap().duplicate();
             let prefix =
                 alice.lm_hash().unwrap().expose()[..8].try_into().ok().map(LmowfPrefix::new);
-            let verdict = Verdict { session_base_key: base_key, lmowf_prefix: prefix };
+            let verdict = Verdict {
+                session_base_key: base_key,
+                lmowf_prefix: prefix,
+                used_lm_password: false,
+            };
             let server = logon.accept(verdict).unwrap().into_account().unwrap();
             assert_same_keys(&client, &server);
             assert_messages_pass(client, server);
@@ -1110,7 +1118,11 @@ fn a_verdict_does_not_replace_the_mic() {
     let alice = credential(r"EXAMPLE\alice", "Wonder-Land1");
     let (token, _) = client.respond(&challenge, &alice, fresh(2)).unwrap();
     let logon = server.receive(&token, NOW).unwrap();
-    let verdict = Verdict { session_base_key: SessionBaseKey::new([7; 16]), lmowf_prefix: None };
+    let verdict = Verdict {
+        session_base_key: SessionBaseKey::new([7; 16]),
+        lmowf_prefix: None,
+        used_lm_password: false,
+    };
     let denied = logon.accept(verdict).unwrap_err();
     assert_eq!(denied.reason_for_the_log(), DenialReason::Mic);
 }

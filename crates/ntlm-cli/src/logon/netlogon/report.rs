@@ -101,7 +101,7 @@ impl Report {
             Fact { text: algorithms.1.to_owned(), ..fact("messages", "algorithms", algorithms.0) },
             fact("flags of both", "negotiate_flags", &flags),
             number("machine's RID", "account_rid", via.account_rid),
-            fact("method", "method", via.method),
+            fact("method", "method", via.method.name()),
             number("validation level", "validation_level", u32::from(level)),
         ];
     }

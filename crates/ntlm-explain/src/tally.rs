@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What the signatures of a session came to.
+/// What the signatures of a session or channel came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Signatures {
     /// They hold.
@@ -46,10 +46,13 @@ pub enum Unchecked {
     SequenceNumber,
     /// It is compressed.
     Compressed,
+    /// Fragments before it are missing, so the place in the key stream is not known (DCE/RPC).
+    KeyStream,
 }
 
 impl Unchecked {
-    const ALL: [Self; 4] = [Self::NoKey, Self::NotWhole, Self::SequenceNumber, Self::Compressed];
+    const ALL: [Self; 5] =
+        [Self::NoKey, Self::NotWhole, Self::SequenceNumber, Self::Compressed, Self::KeyStream];
 
     /// In words.
     #[must_use]
@@ -61,21 +64,24 @@ impl Unchecked {
             }
             Self::SequenceNumber => "messages are missing, so the sequence number is not known",
             Self::Compressed => "the packet is compressed",
+            Self::KeyStream => {
+                "fragments before them are missing, so the place in the key stream is not known"
+            }
         }
     }
 }
 
 /// Where a message was seen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) frame: u64,
+pub(crate) struct Place {
+    pub(crate) frame: u64,
     /// Whether all of its packet is there.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
 }
 
 /// What a message's signature came to.
 #[derive(Debug)]
-pub(super) enum Checked {
+pub(crate) enum Checked {
     /// It holds.
     Valid,
     /// It holds under a key that anyone can compute.
@@ -89,7 +95,7 @@ pub(super) enum Checked {
 }
 
 impl Signatures {
-    pub(super) const fn count(&mut self, checked: &Checked) {
+    pub(crate) const fn count(&mut self, checked: &Checked) {
         match checked {
             Checked::Valid | Checked::ByAnyone => self.valid += 1,
             Checked::Invalid(_) => self.invalid += 1,
@@ -104,18 +110,18 @@ const MOST_FAILURES: usize = 8;
 
 /// The counts of one session on one connection.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) signatures: Signatures,
-    pub(super) decrypted: Decrypted,
-    pub(super) failures: Vec<Failure>,
+pub(crate) struct Tally {
+    pub(crate) signatures: Signatures,
+    pub(crate) decrypted: Decrypted,
+    pub(crate) failures: Vec<Failure>,
     /// Of the valid signatures: with a key that anyone can compute.
-    pub(super) by_anyone: u64,
-    unchecked: [u64; 4],
+    pub(crate) by_anyone: u64,
+    unchecked: [u64; 5],
 }
 
 impl Tally {
     /// Counts what a message's signature came to.
-    pub(super) fn count(&mut self, checked: Checked, frame: u64) {
+    pub(crate) fn count(&mut self, checked: Checked, frame: u64) {
         self.signatures.count(&checked);
         match checked {
             Checked::Valid | Checked::Unsigned => {}
@@ -125,18 +131,18 @@ impl Tally {
         }
     }
 
-    pub(super) fn unopenable(&mut self, frame: u64, message: String) {
+    pub(crate) fn unopenable(&mut self, frame: u64, message: String) {
         self.decrypted.failed += 1;
         self.fail(frame, message);
     }
 
-    pub(super) fn unopened(&mut self, why: Unchecked) {
+    pub(crate) fn unopened(&mut self, why: Unchecked) {
         self.decrypted.unopened += 1;
         self.note(why);
     }
 
     /// Why things were left unchecked, and how many.
-    pub(super) fn whys(&self) -> Vec<(Unchecked, u64)> {
+    pub(crate) fn whys(&self) -> Vec<(Unchecked, u64)> {
         let counts = Unchecked::ALL.into_iter().zip(self.unchecked);
         counts.filter(|(_, count)| *count > 0).collect()
     }
@@ -149,12 +155,12 @@ impl Tally {
     }
 
     /// Whether further failures are counted only.
-    pub(super) const fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.failures.len() >= MOST_FAILURES
     }
 
     /// Tells of something that is wrong.
-    pub(super) fn fail(&mut self, frame: u64, message: String) {
+    pub(crate) fn fail(&mut self, frame: u64, message: String) {
         if !self.is_full() {
             self.failures.push(Failure { frame, message });
         }
