@@ -25,6 +25,8 @@ LENIENT = {"NTLM_AUTH": "ntlmv1-permitted", "REJECT_MD5": "no"}
 NOBODY = "127.0.17.4"
 # As the audit log has them, where it has another name.
 SPELLED = {"LM": "LANMan", "NTLMv1-ESS": "NTLMv1"}
+# The password of accounts that the server has itself.
+LOCAL = "Local-Only-1"
 
 
 class Failed(Exception):
@@ -95,7 +97,7 @@ class Secrets:
         users = controller.passwords
         self.right = self.write(folder, "right", machines | users | {"stranger": "x"})
         self.wrong = self.write(folder, "wrong", machines | {user: "Looking-Glass-43" for user in users})
-        self.here = self.write(folder, "here", {"local": "Local-Only-1"})
+        self.here = self.write(folder, "here", {"local": LOCAL, "alice": LOCAL})
         self.wrong_machine = self.write(folder, "wrong-machine", users | {"MEMBER1$": "x"})
 
     @staticmethod

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import smb_server_matrix as clients
 import torture
-from dc import (BEFORE_THE_PASSWORD, DNS_DOMAIN, DOMAIN, LENIENT, MACHINE, NOBODY, ROW_SECONDS, SPELLED,
-                STATES, STRICT, Failed, Nobody, same)
+from dc import (BEFORE_THE_PASSWORD, DNS_DOMAIN, DOMAIN, LENIENT, LOCAL, MACHINE, NOBODY, ROW_SECONDS,
+                SPELLED, STATES, STRICT, Failed, Nobody, same)
 
 
 class Server(torture.Ours):
@@ -70,6 +70,7 @@ class Served:
     version: str = "NTLMv2"
     password: str | None = None  # of an account that the controller does not have
     judged: bool = True  # by the controller
+    domain: str = DOMAIN
 
 
 def served():
@@ -99,10 +100,13 @@ def served():
                  server="dead", status="NO_LOGON_SERVERS", judged=False)
     yield Served("smbclient", "controller reached by its named pipe", clients.smbclient,
                  {"dialect": "3.1.1"}, server="pipe")
-    for user, password in (("local", "Local-Only-1"), ("alice", None)):
-        name = f"accounts first, then the domain: {user}"
+    # The controller and the server have an alice each, and each is asked about its own.
+    for user, domain, password, status in (
+            ("local", MACHINE, LOCAL, None), ("alice", MACHINE, LOCAL, None),
+            ("alice", DOMAIN, None, None), ("alice", DOMAIN, LOCAL, "LOGON_FAILURE")):
+        name = f"local accounts, and the domain: {domain}\\{user}" + (", wrong password" if status else "")
         yield Served("smbclient", name, clients.smbclient, {"dialect": "3.1.1"}, user, server="both",
-                     password=password, judged=password is None)
+                     password=password, domain=domain, judged=domain == DOMAIN, status=status)
     yield Served("smbclient", "otherws from its workstation", clients.smbclient,
                  {"dialect": "3.1.1", "workstation": "OTHERPC"}, "otherws")
     for server, name in (("dns", "controllers found by DNS"),
@@ -141,7 +145,7 @@ def serve(row, server, controller, folder):
         password = "Looking-Glass-43"
     told = None
     try:
-        row.call(server.port, password, folder, user=f"{DOMAIN}\\{row.user}", **row.options)
+        row.call(server.port, password, folder, user=f"{row.domain}\\{row.user}", **row.options)
     except clients.Refused as refused:
         told = str(refused)
     status = row.status and f"STATUS_{row.status}"
@@ -160,10 +164,10 @@ def serve(row, server, controller, folder):
     same("audit log: accepted", event["status"] == "NT_STATUS_OK", status is None)
     same("audit log: account", event["clientAccount"], row.user)
     same("audit log: member", event["netlogonComputer"], MACHINE)
+    port = 445 if row.server == "pipe" else controller.facts["NETLOGON_TCP_PORT"]
+    same("judge", record["judge"]["address"], f"{controller.address}:{port}")
     if status is None:
-        port = 445 if row.server == "pipe" else controller.facts["NETLOGON_TCP_PORT"]
-        same("judge", [record["judge"][name] for name in ("address", "sid", "domain")],
-             [f"{controller.address}:{port}", event["becameSid"], DOMAIN])
+        same("account", [record["judge"][name] for name in ("sid", "domain")], [event["becameSid"], DOMAIN])
         same("audit log: version", event["passwordType"], SPELLED.get(row.version, row.version))
 
 

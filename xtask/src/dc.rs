@@ -1,4 +1,4 @@
-//! A real domain controller judges: the matrix of testing/peers, and the schema that its reports fit.
+//! A real domain controller judges: the matrix of testing/peers.
 
 use crate::process::{LONG, cargo, program, run as execute};
 use crate::workspace::{root, target_dir};

@@ -130,13 +130,10 @@ impl Accounts {
         user: &Utf16String,
         domain: &Utf16String,
     ) -> Result<Option<Match<'_>>, Ambiguous> {
-        let of_user: Vec<_> = self.of_user(user).collect();
-        let of_domain = of_user.iter().filter(|(account, _)| {
-            account.domain.as_ref().is_some_and(|own| own.eq_ignore_case(domain))
-        });
-        if let Some((account, secret)) = the_only(of_domain)? {
-            return Ok(Some(Match { account, secret, kind: MatchKind::SameDomain }));
+        if let Some(found) = self.find_in_domain(user, domain)? {
+            return Ok(Some(found));
         }
+        let of_user: Vec<_> = self.of_user(user).collect();
         let any_domain = of_user.iter().filter(|(account, _)| account.domain.is_none());
         if let Some((account, secret)) = the_only(any_domain)? {
             return Ok(Some(Match { account, secret, kind: MatchKind::AnyDomain }));
@@ -145,6 +142,27 @@ impl Accounts {
             of_user.iter().all(|other| same_domain(first.0, other.0) && alike(**first, *other))
         });
         Ok(unique.map(|&(account, secret)| Match { account, secret, kind: MatchKind::OtherDomain }))
+    }
+
+    /// Finds an account of just this domain, by the first step of [`Accounts::find`] alone: for who
+    /// lets people in, and does not look for the account that explains a capture.
+    ///
+    /// # Errors
+    ///
+    /// [`Ambiguous`] if several fit.
+    pub fn find_in_domain(
+        &self,
+        user: &Utf16String,
+        domain: &Utf16String,
+    ) -> Result<Option<Match<'_>>, Ambiguous> {
+        let of_domain: Vec<_> = self
+            .of_user(user)
+            .filter(|(account, _)| {
+                account.domain.as_ref().is_some_and(|own| own.eq_ignore_case(domain))
+            })
+            .collect();
+        let found = the_only(of_domain.iter())?;
+        Ok(found.map(|(account, secret)| Match { account, secret, kind: MatchKind::SameDomain }))
     }
 
     /// Finds the key of the exchange with this `ServerChallenge`, whoever logged on in it.

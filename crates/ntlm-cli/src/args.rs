@@ -483,7 +483,8 @@ pub(crate) struct LogonArgs {
     pub(crate) url: String,
     /// File of accounts to find the user's secret in. May be given several times
     ///
-    /// Without it the password is read from the environment variable NTLM_PASSWORD, or asked for.
+    /// Where it is not in there, the password is read from the environment variable NTLM_PASSWORD, or
+    /// asked for.
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Vec<PathBuf>,
     /// Password. Everyone on this machine can see it while the program runs
@@ -499,11 +500,11 @@ pub(crate) struct LogonArgs {
     /// Code page of the LM hash
     #[arg(long, value_name = "PAGE", value_enum, default_value_t = Page::Cp850)]
     pub(crate) code_page: Page,
-    /// The account of this machine in the controller's domain, DOMAIN\\COMPUTER$. Its secret is looked
+    /// The account of this machine in the controller's domain, DOMAIN\COMPUTER$. Its secret is looked
     /// for in --secrets, then in the environment variable NTLM_MACHINE_PASSWORD, or asked for
     #[arg(long, value_name = "ACCOUNT", help_heading = "With netlogon://")]
     pub(crate) machine: Option<String>,
-    /// Who logs on: DOMAIN\\user, user or user@domain
+    /// Who logs on: DOMAIN\user, user or user@domain
     #[arg(long, value_name = "NAME", help_heading = "With netlogon://")]
     pub(crate) user: Option<String>,
     /// From which workstation, as the client says
@@ -604,26 +605,35 @@ pub(crate) enum SmbCipher {
     Aes256Gcm,
 }
 
-const LOGON_FIRST: &str = "\
-Logs on to an SMB server as a client: negotiates, proves the account, uses the share, asks for an
-echo, logs off. Shows what was negotiated and what each end proved to the other.
+/// What was given, or else what is usual.
+pub(crate) fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {
+    if given.is_empty() { default } else { given.iter().copied().map(Into::into).collect() }
+}
 
-With netlogon:// it asks a domain controller, as a member of the domain does whose client logs on:
-client and server of NTLM are both here, and what a server would pass on is passed on. Shows what the
-controller was given, its verdict, and who the account is.";
+// As EXPLAIN_LAST, no wider than 80 columns.
+const LOGON_FIRST: &str = "\
+Logs on to an SMB server as a client: negotiates, proves the account, uses the
+share, asks for an echo, logs off. Shows what was negotiated and what each end
+proved to the other.
+
+With netlogon:// it asks a domain controller, as a member of the domain does
+whose client logs on: client and server of NTLM are both here, and what a server
+would pass on is passed on. Shows what the controller was given, its verdict,
+and who the account is.";
 
 const LOGON_LAST: &str = "\
 Examples:
   ntlm logon smb://alice@server/data
       asks for the password; the newest dialect that both have
-  NTLM_PASSWORD=Wonderland-42 ntlm logon 'smb://CORP;alice@server/IPC$' --encrypt --show-keys
+  ntlm logon 'smb://CORP;alice@server/IPC$' --encrypt --show-keys
       insists on encryption, and shows which key does what
-  ntlm logon smb://alice@server/data --secrets accounts.toml --write-capture logon.pcapng
+  ntlm logon smb://alice@server/data --write-capture logon.pcapng
   ntlm explain logon.pcapng --secrets accounts.toml
       the same logon seen from outside
   ntlm logon smb://alice@server/data --dialect 2.1-3.0.2 --json
       a range of dialects; an object for programs
-  ntlm logon netlogon://dc1.corp.example --machine 'CORP\\MEMBER1$' --user 'CORP\\alice' --show-keys
+  ntlm logon netlogon://dc1.corp.example --machine 'CORP\\MEMBER1$' \\
+      --user 'CORP\\alice' --show-keys
       what the controller says of alice, and what a server makes of it
 
 Exit codes:
@@ -653,8 +663,8 @@ pub(crate) struct ServeSmbArgs {
     /// File of accounts: TOML, NTLM_USER_FILE or smbpasswd lines. May be given several times
     #[arg(long, value_name = "FILE", required_unless_present = "machine")]
     pub(crate) accounts: Vec<PathBuf>,
-    /// Have logons judged by the controllers of a domain, as this member of it: DOMAIN\\COMPUTER$.
-    /// With --accounts too, only logons of accounts that are not in there
+    /// Have logons judged by the controllers of a domain, as this member of it: DOMAIN\COMPUTER$.
+    /// With --accounts too, those are accounts of this computer: for logons that name it, or no domain
     #[arg(long, value_name = "ACCOUNT", help_heading = "Domain")]
     pub(crate) machine: Option<String>,
     /// File to find the machine's secret in. Without it the password is read from the environment
@@ -697,8 +707,8 @@ pub(crate) struct ServeSmbArgs {
     /// Only this cipher, best first. May be given several times
     #[arg(long, value_name = "CIPHER", value_enum)]
     pub(crate) cipher: Vec<SmbCipher>,
-    /// NetBIOS name of the server, and of its domain where that has no other: by default that of
-    /// --machine, or NTLM
+    /// NetBIOS name of the server, and of its domain: NTLM unless given. With --machine the server has
+    /// the machine's name, and no other
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Name of the share
@@ -734,16 +744,17 @@ pub(crate) enum ServePolicy {
     InsecureWeakKeys,
     /// Let nobody in, to IPC$: nothing is signed then
     InsecureAnonymous,
-    /// Let unknown accounts in as guest: nothing is signed then
+    /// Let unknown accounts in as guest: nothing is signed then. Not with --machine
     InsecureGuest,
     /// SMB1 without extended security: bare responses, no MIC, no target name, no key exchange
     InsecureBareSessionSetup,
 }
 
 const SERVE_FIRST: &str = "\
-An SMB server to log on to: IPC$ and one share, whose files are in memory and gone afterwards. Shows
-of each logon how it was proved, how it is protected, what a strict policy would not have let through,
-and of each that is refused why.";
+An SMB server to log on to: IPC$ and one share, whose files are in memory and
+gone afterwards. Shows of each logon how it was proved, how it is protected,
+what a strict policy would not have let through, and of each that is refused
+why.";
 
 const SERVE_LAST: &str = "\
 Examples:
@@ -753,9 +764,11 @@ Examples:
       a client, in another terminal
   ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --show-keys
       and every key of each logon
-  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --json --policy require-encryption
+  ntlm serve smb --listen 127.0.0.1:4450 --accounts accounts.toml --json \\
+      --policy require-encryption
       an audit record for each logon, one a line; everything encrypted
-  ntlm serve smb --listen 0.0.0.0:445 --machine 'CORP\\FILES$' --domain corp.example --secrets machine.toml
+  ntlm serve smb --listen 0.0.0.0:445 --machine 'CORP\\FILES$' \\
+      --domain corp.example --secrets machine.toml
       a member of a domain, whose controllers judge
 
 Exit codes:

@@ -7,7 +7,6 @@ mod smb;
 use crate::args::{LogonArgs, SecretArgs};
 use crate::failure::Failure;
 use crate::secrets;
-use ntlm::keys::AccountSecret;
 use ntlm::policy::{ClientPolicy, LmCompatibilityLevel};
 use ntlm::{AccountName, Credential};
 use std::process::ExitCode;
@@ -17,20 +16,22 @@ pub(crate) fn run(args: &LogonArgs) -> Result<ExitCode, Failure> {
 }
 
 fn credential(args: &LogonArgs, name: &AccountName) -> Result<Credential, Failure> {
-    let wanted = name.to_string();
     let source = SecretArgs {
         secrets: args.secrets.clone(),
-        user: args.secrets.is_empty().then(|| wanted.clone()),
+        user: None,
         password_visible_to_others: args.password_visible_to_others.clone(),
         nt_hash_visible_to_others: args.nt_hash_visible_to_others.clone(),
         code_page: args.code_page,
     };
-    let accounts = secrets::accounts(&source)?;
-    let (user, domain) = name.fields();
-    let found = accounts.find(&user, &domain).map_err(|why| Failure::new(why.to_string()))?;
-    let secret = found.map(|found| AccountSecret::duplicate(found.secret));
-    let secret = secret.ok_or_else(|| Failure::new(format!("no secret is known for {wanted}")))?;
-    Ok(Credential { name: name.clone(), secret })
+    Ok(Credential { name: name.clone(), secret: secrets::user(&source, name)? })
+}
+
+/// Refuses what has no place with this kind of URL.
+fn refuse(given: &[(bool, &str)], scheme: &str) -> Result<(), Failure> {
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, option)) => Err(Failure::new(format!("{option} has no place with {scheme}"))),
+        None => Ok(()),
+    }
 }
 
 fn client_policy(args: &LogonArgs) -> Result<ClientPolicy, Failure> {

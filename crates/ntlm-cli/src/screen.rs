@@ -155,3 +155,8 @@ impl Drop for Progress {
         self.clear();
     }
 }
+
+/// Without what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -16,15 +16,20 @@ const MACHINE_PASSWORD_VARIABLE: &str = "NTLM_MACHINE_PASSWORD";
 
 /// Every account that was given, in files and by `--user`.
 pub(crate) fn accounts(args: &SecretArgs) -> Result<Accounts, Failure> {
-    let mut accounts = Accounts::new(args.code_page.into());
-    for file in &args.secrets {
-        add_file(&mut accounts, file)?;
-    }
+    let mut accounts = files(args)?;
     if let Some(name) = &args.user {
         let (user, domain) = AccountName::parse(name).fields();
         accounts
             .add_secret("--user", user, domain, user_secret(args, name)?)
             .map_err(|error| Failure::new(error.to_string()))?;
+    }
+    Ok(accounts)
+}
+
+fn files(args: &SecretArgs) -> Result<Accounts, Failure> {
+    let mut accounts = Accounts::new(args.code_page.into());
+    for file in &args.secrets {
+        add_file(&mut accounts, file)?;
     }
     Ok(accounts)
 }
@@ -55,18 +60,30 @@ fn user_secret(args: &SecretArgs, name: &str) -> Result<AccountSecret, Failure> 
     ask(PASSWORD_VARIABLE, name).map(|text| from_password(&text))
 }
 
+/// The secret of whoever logs on: in files, from an option, in the environment, or asked for.
+pub(crate) fn user(args: &SecretArgs, name: &AccountName) -> Result<AccountSecret, Failure> {
+    match in_files(args, name)? {
+        Some(secret) => Ok(secret),
+        None => user_secret(args, &name.to_string()),
+    }
+}
+
 /// The secret of a machine account: in files, in the environment, or asked for.
 pub(crate) fn machine(files: &[PathBuf], account: &str) -> Result<AccountSecret, Failure> {
     // A machine has no LM hash, so the code page is nothing to it.
     let source = SecretArgs { secrets: files.to_vec(), ..SecretArgs::default() };
-    let accounts = accounts(&source)?;
-    let (user, domain) = AccountName::parse(account).fields();
-    let found = accounts.find(&user, &domain).map_err(|why| Failure::new(why.to_string()))?;
-    if let Some(found) = found {
-        return Ok(found.secret.duplicate());
+    if let Some(secret) = in_files(&source, &AccountName::parse(account))? {
+        return Ok(secret);
     }
     let text = ask(MACHINE_PASSWORD_VARIABLE, account)?;
     Ok(AccountSecret::from_password(&Password::from(text.as_str()), source.code_page.into()))
+}
+
+fn in_files(args: &SecretArgs, name: &AccountName) -> Result<Option<AccountSecret>, Failure> {
+    let accounts = files(args)?;
+    let (user, domain) = name.fields();
+    let found = accounts.find(&user, &domain).map_err(|why| Failure::new(why.to_string()))?;
+    Ok(found.map(|found| found.secret.duplicate()))
 }
 
 fn ask(variable: &str, name: &str) -> Result<Zeroizing<String>, Failure> {

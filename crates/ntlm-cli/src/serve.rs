@@ -3,7 +3,7 @@
 mod domain;
 mod record;
 
-use crate::args::{SecretArgs, ServeArgs, ServePolicy, ServeProtocol, ServeSmbArgs};
+use crate::args::{SecretArgs, ServeArgs, ServePolicy, ServeProtocol, ServeSmbArgs, or_default};
 use crate::failure::Failure;
 use crate::{screen, secrets};
 use ntlm::policy::ServerPolicy;
@@ -118,9 +118,14 @@ fn options(args: &ServeSmbArgs) -> Result<ServerOptions, Failure> {
 }
 
 fn names(args: &ServeSmbArgs, machine: Option<&Machine>) -> ServerNames {
-    let computer = machine.map_or("NTLM", |machine| &machine.computer);
-    let computer = args.name.as_deref().unwrap_or(computer);
-    let names = ServerNames::new(computer, machine.map_or(computer, |machine| &machine.domain));
+    let (computer, domain) = match machine {
+        Some(machine) => (machine.computer.as_str(), machine.domain.as_str()),
+        None => {
+            let name = args.name.as_deref().unwrap_or("NTLM");
+            (name, name)
+        }
+    };
+    let names = ServerNames::new(computer, domain);
     match &args.domain {
         Some(domain) => ServerNames {
             dns_computer: format!("{}.{domain}", computer.to_lowercase()).as_str().into(),
@@ -141,14 +146,14 @@ fn judge(args: &ServeSmbArgs, machine: Option<Machine>) -> Result<Judge, Failure
             code_page: args.code_page,
             ..SecretArgs::default()
         };
-        judges.push(Judge::accounts(secrets::accounts(&source)?));
+        let accounts = secrets::accounts(&source)?;
+        judges.push(match &machine {
+            Some(machine) => Judge::accounts_of(accounts, &machine.computer),
+            None => Judge::accounts(accounts),
+        });
     }
     if let Some(machine) = machine {
         judges.push(Judge::domain(domain::start(args, machine)?));
     }
     Ok(Judge::chain(judges))
-}
-
-fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {
-    if given.is_empty() { default } else { given.iter().copied().map(Into::into).collect() }
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod domain;
 
 use crate::netlogon::{Domain, NotJudged, Via};
+use ntlm::text::Utf16String;
 use ntlm::{DenialReason, LogonDenied, LogonOutcome, LogonRequest};
 use ntlm_accounts::Accounts;
 use ntlm_netlogon::calls::Validation;
@@ -45,8 +46,8 @@ pub type Judged = Result<Granted, Denied>;
 pub struct Granted {
     /// What it leaves.
     pub outcome: LogonOutcome,
-    /// What a domain controller said of the account, where it was one that judged.
-    pub by_controller: Option<ByController>,
+    /// Which domain controller judged, where it was one.
+    pub by_controller: Option<Box<ByController>>,
 }
 
 /// Which domain controller judged, and what it said of the account.
@@ -54,17 +55,20 @@ pub struct Granted {
 pub struct ByController {
     /// Which one, and how it was asked.
     pub via: Via,
-    /// Names, groups and the like.
-    pub account: Box<Validation>,
+    /// Names, groups and the like; `None` where it refused.
+    pub account: Option<Box<Validation>>,
 }
 
 /// A logon that is refused.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Denied {
     /// What the client is told.
     pub status: NtStatus,
     /// Why, for the server's own log.
     pub cause: DenialCause,
+    /// Which domain controller judged, where it was one. It may have accepted what was then refused
+    /// here: for the MIC, channel bindings, or the policy.
+    pub by_controller: Option<Box<ByController>>,
 }
 
 /// Why a logon is refused.
@@ -83,8 +87,6 @@ pub enum DenialCause {
     NotJudged(NotJudged),
     /// The judge did not answer in time.
     TimedOut,
-    /// Something else, which the status says.
-    Other,
 }
 
 impl fmt::Display for DenialCause {
@@ -96,15 +98,19 @@ impl fmt::Display for DenialCause {
             Self::Controller(refusal) => write!(f, "the domain controller says {refusal}"),
             Self::NotJudged(why) => write!(f, "no verdict: {why}"),
             Self::TimedOut => f.write_str("the judge did not answer in time"),
-            Self::Other => f.write_str("the judge says no"),
         }
+    }
+}
+
+impl Denied {
+    pub(crate) const fn new(status: NtStatus, cause: DenialCause) -> Self {
+        Self { status, cause, by_controller: None }
     }
 }
 
 impl From<LogonDenied> for Denied {
     fn from(denied: LogonDenied) -> Self {
-        let cause = DenialCause::Logon(denied.reason_for_the_log());
-        Self { status: NtStatus::LOGON_FAILURE, cause }
+        Self::new(NtStatus::LOGON_FAILURE, DenialCause::Logon(denied.reason_for_the_log()))
     }
 }
 
@@ -112,12 +118,24 @@ impl Answer {
     /// A logon that was judged here.
     #[must_use]
     pub fn here(result: Result<LogonOutcome, LogonDenied>) -> Self {
-        let granted = |outcome| Granted { outcome, by_controller: None };
-        Self::Judged(Box::new(result.map(granted).map_err(Denied::from)))
+        judged(result, None).into()
     }
+}
 
-    fn denied(status: NtStatus, cause: DenialCause) -> Self {
-        Self::Judged(Box::new(Err(Denied { status, cause })))
+impl From<Judged> for Answer {
+    fn from(judged: Judged) -> Self {
+        Self::Judged(Box::new(judged))
+    }
+}
+
+/// What our own checks make of a logon, which a controller accepted first if it was asked.
+fn judged(
+    result: Result<LogonOutcome, LogonDenied>,
+    by_controller: Option<Box<ByController>>,
+) -> Judged {
+    match result {
+        Ok(outcome) => Ok(Granted { outcome, by_controller }),
+        Err(denied) => Err(Denied { by_controller, ..denied.into() }),
     }
 }
 
@@ -139,6 +157,19 @@ impl Judge {
         let accounts = Arc::new(accounts);
         Self::new(move |request| {
             let answer = accounts::judge(&accounts, request);
+            async move { answer }
+        })
+    }
+
+    /// Answers from the accounts of one computer, a member of a domain whose controllers know the
+    /// others. Its own are those without a domain or of its NetBIOS name, for logons that name no
+    /// domain, `.`, or that name; an account of another domain is for logons that name just that. Of
+    /// every other logon it says that it does not know the account.
+    #[must_use]
+    pub fn accounts_of(accounts: Accounts, computer: &str) -> Self {
+        let own = Arc::new((accounts, Utf16String::from(computer)));
+        Self::new(move |request| {
+            let answer = accounts::judge_of(&own.0, &own.1, request);
             async move { answer }
         })
     }
@@ -180,15 +211,9 @@ impl Judge {
 
     /// The last word: an account that nobody knows costs what a wrong password costs.
     pub async fn judge(&self, request: LogonRequest) -> Judged {
-        let answer = match self.ask(request).await {
-            Answer::NotKnown(request) => Answer::here(request.verify(None)),
-            judged @ Answer::Judged(_) => judged,
-        };
-        match answer {
+        match self.ask(request).await {
             Answer::Judged(judged) => *judged,
-            Answer::NotKnown(_) => {
-                Err(Denied { status: NtStatus::LOGON_FAILURE, cause: DenialCause::Other })
-            }
+            Answer::NotKnown(request) => judged(request.verify(None), None),
         }
     }
 }

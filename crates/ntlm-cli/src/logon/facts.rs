@@ -1,6 +1,7 @@
 //! What every report of a logon is made of.
 
 use crate::failure::Failure;
+use crate::screen::printable;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -63,11 +64,6 @@ pub(super) fn object(facts: &[Fact]) -> Map<String, Value> {
 pub(super) fn pretty(document: &Value) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(document);
     Ok(format!("{}\n", text.map_err(|error| Failure::new(error.to_string()))?))
-}
-
-/// Without what a terminal would obey.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn wrapped(text: &str) -> Vec<String> {

@@ -3,7 +3,7 @@
 mod advice;
 mod report;
 
-use super::{client_policy, credential};
+use super::{client_policy, credential, refuse};
 use crate::args::LogonArgs;
 use crate::failure::Failure;
 use crate::host::Host;
@@ -66,10 +66,7 @@ fn refuse_what_is_of_smb(args: &LogonArgs) -> Result<(), Failure> {
         (args.insecure_bare_session_setup, "--insecure-bare-session-setup"),
         (args.write_capture.is_some(), "--write-capture"),
     ];
-    match given.into_iter().find(|(given, _)| *given) {
-        Some((_, option)) => Err(Failure::new(format!("{option} has no place with netlogon://"))),
-        None => Ok(()),
-    }
+    refuse(&given, "netlogon://")
 }
 
 /// What a server in the machine's place would have to pass on.
@@ -113,6 +110,8 @@ fn request(
 
 fn options(args: &LogonArgs, controller: ControllerName, machine: Machine) -> DomainOptions {
     let limit = Duration::from_secs(args.timeout.into());
+    // Longer than all steps together, so that it is a step that says what took too long.
+    let logon = limit * 2 + Duration::from_secs(1);
     let transport = if args.pipe {
         let limits = smb::Limits { connect: limit, response: limit, ..smb::Limits::default() };
         let client = ntlm_smb::client::ClientConfig {
@@ -125,11 +124,11 @@ fn options(args: &LogonArgs, controller: ControllerName, machine: Machine) -> Do
     };
     let limits = DomainLimits {
         connections: 1,
-        logon: limit,
+        logon,
         step: limit,
         sends: 1,
         // Nobody waits here for a controller that comes back.
-        back_off: limit,
+        back_off: logon,
         ..DomainLimits::default()
     };
     let algorithms =

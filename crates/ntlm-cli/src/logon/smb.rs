@@ -4,8 +4,8 @@ mod advice;
 mod report;
 mod url;
 
-use super::{client_policy, credential};
-use crate::args::{LogonArgs, Signing, SmbCipher};
+use super::{client_policy, credential, refuse};
+use crate::args::{LogonArgs, Signing, SmbCipher, or_default};
 use crate::failure::Failure;
 use crate::screen;
 use ntlm::{ClientConfig as NtlmConfig, Credential};
@@ -23,6 +23,7 @@ use url::Url;
 
 pub(super) fn run(args: &LogonArgs) -> Result<ExitCode, Failure> {
     let url = Url::parse(&args.url).map_err(Failure::new)?;
+    refuse_what_is_of_netlogon(args)?;
     let credential = url.name.as_ref().map(|name| credential(args, name)).transpose()?;
     let record = Record::default();
     let options = options(args, &url, &record)?;
@@ -41,6 +42,17 @@ pub(super) fn run(args: &LogonArgs) -> Result<ExitCode, Failure> {
     };
     screen::print(&if args.json { report.json()? } else { report.text(screen::layout()) })?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn refuse_what_is_of_netlogon(args: &LogonArgs) -> Result<(), Failure> {
+    let given = [
+        (args.machine.is_some(), "--machine"),
+        (args.user.is_some(), "--user"),
+        (!args.workstation.is_empty(), "--workstation"),
+        (args.pipe, "--pipe"),
+        (args.insecure_rc4, "--insecure-rc4"),
+    ];
+    refuse(&given, "smb://")
 }
 
 /// Why there is no session.
@@ -152,10 +164,6 @@ fn options(args: &LogonArgs, url: &Url, record: &Record) -> Result<Options, Fail
     let transport = if netbios { Transport::NetBios } else { Transport::DirectTcp };
     let record = args.write_capture.as_ref().map(|_| record.clone());
     Ok(Options { client, transport, client_guid: None, limits, record })
-}
-
-fn or_default<T: Copy + Into<U>, U>(given: &[T], default: Vec<U>) -> Vec<U> {
-    if given.is_empty() { default } else { given.iter().copied().map(Into::into).collect() }
 }
 
 impl From<Signing> for SigningAlgorithm {

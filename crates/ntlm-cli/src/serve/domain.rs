@@ -1,6 +1,6 @@
 //! The domain whose controllers judge.
 
-use crate::args::ServeSmbArgs;
+use crate::args::{ServePolicy, ServeSmbArgs};
 use crate::failure::Failure;
 use crate::secrets;
 use ntlm_net::netlogon::{
@@ -13,7 +13,26 @@ pub(super) fn machine(args: &ServeSmbArgs) -> Result<Option<Machine>, Failure> {
     let Some(account) = &args.machine else { return Ok(None) };
     let secret = secrets::machine(&args.secrets, account)?;
     let machine = Machine::new(account, secret);
-    machine.map(Some).map_err(|why| Failure::new(format!("--machine: {why}")))
+    let machine = machine.map_err(|why| Failure::new(format!("--machine: {why}")))?;
+    refuse_what_controllers_do(args, &machine.computer)?;
+    Ok(Some(machine))
+}
+
+/// What cannot be with controllers that judge.
+fn refuse_what_controllers_do(args: &ServeSmbArgs, computer: &str) -> Result<(), Failure> {
+    if args.name.as_ref().is_some_and(|name| !name.eq_ignore_ascii_case(computer)) {
+        return Err(Failure::new(format!(
+            "--name: leave it out, or say {computer}: an NTLMv2 response has the server's name in it, and \
+             controllers refuse one that was made for another machine than asks"
+        )));
+    }
+    if args.policy.contains(&ServePolicy::InsecureGuest) {
+        return Err(Failure::new(
+            "--policy insecure-guest: not with --machine: whether an account is unknown, and a guest then, \
+             is for the domain's controllers to say",
+        ));
+    }
+    Ok(())
 }
 
 /// Asks nobody yet.

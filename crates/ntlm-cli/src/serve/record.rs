@@ -50,6 +50,16 @@ impl Records {
                     logon_text(&record, keys.as_ref())
                 });
             }
+            Event::Abandoned { time, client, claimed } => {
+                let time = timestamp(time);
+                self.print(if self.json {
+                    let (client, account) = (client.to_string(), account(&claimed));
+                    line(&json!({ "event": "abandoned", "time": time, "client": client, "account": account }))
+                } else {
+                    let who = name(&claimed.domain, &claimed.user);
+                    format!("{time}  {client}  {who} left before there was a verdict\n")
+                });
+            }
             Event::Closed { time, client, reason } => {
                 // That a client leaves is no news.
                 if matches!(reason, CloseReason::Client | CloseReason::Shutdown) {
@@ -120,9 +130,9 @@ fn logon_text(record: &LogonRecord, keys: Option<&Ladder>) -> String {
         for relaxed in &logged_on.logon.relaxed {
             let _ = write!(text, ", relaxed: {}", relaxed.text());
         }
-        if let Some(by) = &record.by_controller {
-            let _ = write!(text, ", judged by {}", by.via.controller);
-        }
+    }
+    if let Some(by) = &record.by_controller {
+        let _ = write!(text, ", judged by {}", by.via.controller);
     }
     text.push('\n');
     if let Some(keys) = keys {
@@ -170,7 +180,6 @@ fn logon_json(record: &LogonRecord, keys: Option<&Ladder>) -> Value {
             field("encrypted", logged_on.encrypts.into());
             let relaxed: Vec<_> = logon.relaxed.iter().map(|relaxed| relaxed.text()).collect();
             field("relaxed", relaxed.into());
-            field("judge", record.by_controller.as_ref().map_or(Value::Null, judge));
             if let Some(keys) = keys {
                 field("keys", serde_json::to_value(keys).unwrap_or_default());
             }
@@ -182,6 +191,7 @@ fn logon_json(record: &LogonRecord, keys: Option<&Ladder>) -> Value {
             field("reason", reason.into());
         }
     }
+    field("judge", record.by_controller.as_deref().map_or(Value::Null, judge));
     object.into()
 }
 
@@ -223,22 +233,25 @@ fn account(claimed: &Claimed) -> Value {
     })
 }
 
-/// Which domain controller judged, and whom it takes the account for.
+/// Which domain controller judged, and whom it takes the account for, if it accepted.
 fn judge(by: &ByController) -> Value {
     let ByController { via, account } = by;
-    let sid = account.sid_of(account.user_id).map(|sid| sid.to_string());
-    let groups = account.groups.iter().filter_map(|group| account.sid_of(group.relative_id));
-    let extra = account.extra_sids.iter().map(|extra| extra.sid.clone());
-    let groups: Vec<_> = groups.chain(extra).map(|sid| sid.to_string()).collect();
-    json!({
-        "controller": via.controller.to_string(),
-        "address": via.address.to_string(),
-        "method": via.method.name(),
-        "effective_name": account.effective_name.to_string(),
-        "domain": account.logon_domain_name.to_string(),
-        "sid": sid,
-        "groups": groups,
-    })
+    let mut object = Map::new();
+    let mut field = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    field("controller", via.controller.to_string().into());
+    field("address", via.address.to_string().into());
+    field("method", via.method.name().into());
+    if let Some(account) = account {
+        let sid = account.sid_of(account.user_id).map(|sid| sid.to_string());
+        let groups = account.groups.iter().filter_map(|group| account.sid_of(group.relative_id));
+        let extra = account.extra_sids.iter().map(|extra| extra.sid.clone());
+        let groups: Vec<_> = groups.chain(extra).map(|sid| sid.to_string()).collect();
+        field("effective_name", account.effective_name.to_string().into());
+        field("domain", account.logon_domain_name.to_string().into());
+        field("sid", sid.into());
+        field("groups", groups.into());
+    }
+    object.into()
 }
 
 /// `DOMAIN\user`, without what a terminal would obey.
@@ -248,7 +261,7 @@ fn name(domain: &Utf16String, user: &Utf16String) -> String {
         (true, false) => user.to_string(),
         (false, false) => format!("{domain}\\{user}"),
     };
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    screen::printable(&text)
 }
 
 fn line(value: &Value) -> String {

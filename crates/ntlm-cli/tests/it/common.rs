@@ -28,7 +28,7 @@ pub(crate) fn accounts() -> String {
 pub(crate) fn ntlm(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ntlm"));
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
-    command.env_remove("NTLM_PASSWORD").env("COLUMNS", "100");
+    command.env_remove("NTLM_PASSWORD").env_remove("NTLM_MACHINE_PASSWORD").env("COLUMNS", "100");
     command
 }
 

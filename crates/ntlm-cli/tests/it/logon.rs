@@ -47,6 +47,14 @@ fn usage_and_nobody_there_are_exit_code_2() {
         (&["logon", "--dialect", "3.0-2.1", "smb://x/y"], "the older dialect comes first"),
         (&["logon", "smb://x/y", "--insecure-level", "3"], "--insecure-level"),
         (&["logon", "smb://x/y", "--timeout", "0"], "--timeout"),
+        (
+            &["logon", "smb://x/y", "--machine", r"CORP\MEMBER1$"],
+            "--machine has no place with smb://",
+        ),
+        (&["logon", "smb://x/y", "--user", "alice"], "--user has no place"),
+        (&["logon", "smb://x/y", "--workstation", "WS1"], "--workstation has no place"),
+        (&["logon", "smb://x/y", "--pipe"], "--pipe has no place"),
+        (&["logon", "smb://x/y", "--insecure-rc4"], "--insecure-rc4 has no place"),
     ] {
         let ran = run(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);

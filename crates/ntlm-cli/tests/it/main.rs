@@ -3,10 +3,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
     reason = "helpers of tests; a panic is how a test fails"
 )]
 
 mod common;
+#[expect(dead_code, reason = "shared; not every way to fail is of interest here")]
+#[path = "../../../ntlm-net/tests/it/controller.rs"]
+mod controller;
+mod domain;
 mod explain;
 mod hostile;
 mod keys_and_decode;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// A server that ends with the test.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
@@ -15,7 +15,11 @@ impl Served {
     fn start(more: &[&str]) -> (Self, String) {
         let file = accounts();
         let arguments = ["serve", "smb", "--listen", "127.0.0.1:0", "--accounts", &file, "--json"];
-        let mut command = ntlm(&[&arguments[..], more].concat());
+        Self::run(ntlm(&[&arguments[..], more].concat()))
+    }
+
+    /// One whose lines are JSON; and where it listens.
+    pub(crate) fn run(mut command: Command) -> (Self, String) {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut served = Self { child, lines };
@@ -24,14 +28,14 @@ impl Served {
         (served, first["address"].as_str().unwrap().to_owned())
     }
 
-    fn next(&mut self) -> Value {
+    pub(crate) fn next(&mut self) -> Value {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
     /// SIGTERM ends it well.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert_eq!(self.child.wait().unwrap().code(), Some(0));

@@ -1,6 +1,6 @@
 //! Accounts of a domain: its controllers judge.
 
-use super::{Answer, ByController, DenialCause, Denied, Granted};
+use super::{Answer, ByController, DenialCause, Denied, judged};
 use crate::netlogon::{Domain, Verdict};
 use ntlm::LogonRequest;
 use ntlm_netlogon::logon::Refusal;
@@ -12,9 +12,8 @@ pub(super) async fn judge(domain: &Domain, request: LogonRequest) -> Answer {
     }
     match domain.judge(request).await {
         Ok(Verdict::Accepted { outcome, account, via }) => {
-            let by_controller = Some(ByController { via, account });
-            let granted = |outcome| Granted { outcome, by_controller };
-            Answer::Judged(Box::new(outcome.map(granted).map_err(Denied::from)))
+            let by_controller = ByController { via, account: Some(account) };
+            judged(*outcome, Some(Box::new(by_controller))).into()
         }
         Ok(Verdict::Refused {
             request,
@@ -22,10 +21,15 @@ pub(super) async fn judge(domain: &Domain, request: LogonRequest) -> Answer {
             authoritative: false,
             ..
         }) => Answer::NotKnown(request),
-        Ok(Verdict::Refused { refusal, .. }) => {
-            Answer::denied(status_of_refusal(refusal), DenialCause::Controller(refusal))
+        Ok(Verdict::Refused { refusal, via, .. }) => Err(Denied {
+            status: status_of_refusal(refusal),
+            cause: DenialCause::Controller(refusal),
+            by_controller: Some(Box::new(ByController { via, account: None })),
+        })
+        .into(),
+        Err(why) => {
+            Err(Denied::new(NtStatus::NO_LOGON_SERVERS, DenialCause::NotJudged(why))).into()
         }
-        Err(why) => Answer::denied(NtStatus::NO_LOGON_SERVERS, DenialCause::NotJudged(why)),
     }
 }
 

@@ -15,6 +15,7 @@ mod domain;
 mod domain_live;
 mod explained;
 mod hostile;
+mod judges;
 mod samba;
 mod server;
 mod smbd;

@@ -25,9 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A server, and why its connections ended.
+/// A server, why its connections ended, and who was not told a verdict then.
 struct Running {
     address: SocketAddr,
+    abandoned: Arc<Mutex<Vec<(SocketAddr, String)>>>,
     closed: Arc<Mutex<Vec<(SocketAddr, CloseReason)>>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -45,6 +46,8 @@ impl Running {
         let ntlm = Ntlm::new(NtlmConfig::new(ServerNames::new("SERVER", "SERVER"))).unwrap();
         let closed = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&closed);
+        let abandoned = Arc::new(Mutex::new(Vec::new()));
+        let left = Arc::clone(&abandoned);
         let server = Server::new(ServerOptions {
             server: ServerConfig {
                 dialects: DialectRange {
@@ -59,10 +62,12 @@ impl Running {
             share: "data".to_owned(),
             share_limits: ShareLimits::default(),
         });
-        let server = server.unwrap().on_event(move |event| {
-            if let Event::Closed { client, reason, .. } = event {
-                seen.lock().unwrap().push((client, reason));
+        let server = server.unwrap().on_event(move |event| match event {
+            Event::Closed { client, reason, .. } => seen.lock().unwrap().push((client, reason)),
+            Event::Abandoned { client, claimed, .. } => {
+                left.lock().unwrap().push((client, claimed.user.to_string()));
             }
+            _ => {}
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,7 +75,7 @@ impl Running {
         let task = tokio::spawn(server.serve(listener, async {
             let _ = stopped.await;
         }));
-        Self { address, closed, stop, task }
+        Self { address, abandoned, closed, stop, task }
     }
 
     /// Why the connection from there ended, once it has.
@@ -153,6 +158,8 @@ fn client_number() -> u64 {
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
+const BARE: smb1::Flags2 = smb1::Flags2::UNICODE.union(smb1::Flags2::NT_STATUS);
+
 /// A client that says what it likes.
 struct Raw(TcpStream);
 
@@ -167,6 +174,17 @@ impl Raw {
         let random = NegotiateRandom { client_guid: [1; 16], salt: [2; 32] };
         let (message, _) = Negotiating::start(ClientConfig::default(), random).unwrap();
         raw.send(&message).await;
+        assert!(raw.receive().await.is_some());
+        raw
+    }
+
+    /// Connected, with SMB1 without extended security negotiated: a logon is one message.
+    async fn negotiated_smb1(address: SocketAddr) -> Self {
+        let mut raw = Self::connect(address).await;
+        let header =
+            smb1::Header { flags2: BARE, ..smb1::Header::new(smb1::Command::NEGOTIATE, 1) };
+        let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
+        raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
         assert!(raw.receive().await.is_some());
         raw
     }
@@ -664,16 +682,111 @@ fn bare_session_setup(flags2: smb1::Flags2, mid: u16) -> Vec<u8> {
 #[tokio::test]
 async fn a_connection_of_smb1_has_so_many_sessions() {
     let server = Running::with_judge(limits(), Judge::new(|_| std::future::pending())).await;
-    let mut raw = Raw::connect(server.address).await;
-    let flags2 = smb1::Flags2::UNICODE | smb1::Flags2::NT_STATUS;
-    let header = smb1::Header { flags2, ..smb1::Header::new(smb1::Command::NEGOTIATE, 1) };
-    let dialects = [smb1::NegotiateRequest::NT_LM_0_12];
-    raw.send(&smb1::NegotiateRequest::encode(&header, &dialects).unwrap()).await;
-    assert!(raw.receive().await.is_some());
+    let mut raw = Raw::negotiated_smb1(server.address).await;
     for mid in 2..=66 {
-        raw.send(&bare_session_setup(flags2, mid)).await;
+        raw.send(&bare_session_setup(BARE, mid)).await;
     }
     let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
     assert_eq!((answer.mid, answer.nt_status()), (66, Some(NtStatus::INSUFFICIENT_RESOURCES)));
+    server.stop().await;
+}
+
+/// A client that logs on many times at once on one connection has few judged at a time, so another
+/// is judged meanwhile; all get their answer.
+#[tokio::test]
+async fn a_connection_has_so_many_logons_judged_at_a_time() {
+    let most = Arc::new(Mutex::new(0));
+    let now = Arc::new(Mutex::new(0));
+    let (gate, opened) = tokio::sync::watch::channel(false);
+    let judge = {
+        let (most, now) = (Arc::clone(&most), Arc::clone(&now));
+        Judge::new(move |request| {
+            let (most, now, mut opened) = (Arc::clone(&most), Arc::clone(&now), opened.clone());
+            async move {
+                if request.user().to_string() == "a" {
+                    let count = *now.lock().unwrap() + 1;
+                    *now.lock().unwrap() = count;
+                    let before = *most.lock().unwrap();
+                    *most.lock().unwrap() = count.max(before);
+                    opened.wait_for(|opened| *opened).await.unwrap();
+                    *now.lock().unwrap() -= 1;
+                }
+                let password = Password::from("Wonderland-42");
+                let secret = AccountSecret::from_password(&password, CodePage::Cp850);
+                Answer::here(request.verify(Some(&secret)))
+            }
+        })
+    };
+    let server = Running::with_judge(ServerLimits::default(), judge).await;
+    let mut raw = Raw::negotiated_smb1(server.address).await;
+    for mid in 2..32 {
+        raw.send(&bare_session_setup(BARE, mid)).await;
+    }
+    let began = Instant::now();
+    while *now.lock().unwrap() < 4 {
+        assert!(began.elapsed() < Duration::from_secs(5), "{} are judged", now.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // A fifth would come now.
+    be_served(server.address, patient()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(*now.lock().unwrap(), 4);
+    let _ = gate.send(true);
+    for _ in 2..32 {
+        let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
+        assert_eq!(answer.nt_status(), Some(NtStatus::LOGON_FAILURE));
+    }
+    assert_eq!(*most.lock().unwrap(), 4);
+    server.stop().await;
+}
+
+/// The wait for the judge's turn counts too.
+#[tokio::test]
+async fn who_waits_for_a_turn_hears_in_time() {
+    let limits = ServerLimits { judge: Duration::from_millis(300), judging: 1, ..limits() };
+    let server = Running::with_judge(limits, Judge::new(|_| std::future::pending())).await;
+    let mut raw = Raw::negotiated_smb1(server.address).await;
+    let began = Instant::now();
+    for mid in 2..6 {
+        raw.send(&bare_session_setup(BARE, mid)).await;
+    }
+    for _ in 2..6 {
+        let answer = smb1::Header::decode(&raw.receive().await.unwrap()).unwrap();
+        assert_eq!(answer.nt_status(), Some(NtStatus::NO_LOGON_SERVERS));
+    }
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    server.stop().await;
+}
+
+/// A logon that is passed on and whose client is gone leaves a trace all the same.
+#[tokio::test]
+async fn a_logon_without_its_client_is_told_of() {
+    let server =
+        Running::with_judge(ServerLimits::default(), Judge::new(|_| std::future::pending())).await;
+    let mut raw = Raw::negotiated_smb1(server.address).await;
+    let client = raw.address();
+    for mid in 2..8 {
+        raw.send(&bare_session_setup(BARE, mid)).await;
+    }
+    drop(raw);
+    let reason = server.reason(client).await;
+    // Bytes that it has not read reset the connection.
+    assert!(matches!(reason, CloseReason::Client | CloseReason::Io(_)), "{reason}");
+    assert_eq!(*server.abandoned.lock().unwrap(), vec![(client, "a".to_owned()); 6]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_judge_that_panics_is_named() {
+    async fn panics() -> Answer {
+        panic!("as a test wants it");
+    }
+    let judge = Judge::new(|_| panics());
+    let server = Running::with_judge(limits(), judge).await;
+    let mut raw = Raw::negotiated_smb1(server.address).await;
+    raw.send(&bare_session_setup(BARE, 2)).await;
+    assert!(raw.receive().await.is_none());
+    assert_eq!(server.reason(raw.address()).await, CloseReason::JudgePanicked);
+    assert_eq!(*server.abandoned.lock().unwrap(), [(raw.address(), "a".to_owned())]);
     server.stop().await;
 }

@@ -1,6 +1,7 @@
 //! What to try where there is no verdict, or not the one that was hoped for.
 
 use ntlm_net::netlogon::{ControllerError, NotJudged, Unusable};
+use ntlm_net::smb;
 use ntlm_netlogon::NtStatus;
 use ntlm_netlogon::client::ChannelError;
 use ntlm_netlogon::logon::{Failure, Refusal};
@@ -55,6 +56,11 @@ fn on_error(error: &ControllerError) -> Option<&'static str> {
         ControllerError::Io("connect", _) | ControllerError::TimedOut(_) => {
             "Nobody answers there. The endpoint mapper is at TCP port 135, Netlogon at a port that it \
              tells; behind a firewall try --pipe, which needs 445 only."
+        }
+        ControllerError::Smb(error)
+            if matches!(**error, smb::Error::Io("connect", _) | smb::Error::TimedOut(..)) =>
+        {
+            "Nobody answers there. SMB, which the pipe is inside, is at TCP port 445."
         }
         ControllerError::NotMapped(_) => {
             "This is no domain controller, or one that offers Netlogon by the named pipe: try --pipe."

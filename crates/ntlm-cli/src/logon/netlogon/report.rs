@@ -1,9 +1,10 @@
 //! A logon as the controller saw it, as text and as JSON.
 
-use super::super::facts::{BAD, Fact, Failed, GOOD, WARN, object, pretty, printable, section};
+use super::super::facts::{BAD, Fact, Failed, GOOD, WARN, object, pretty, section};
 use super::advice;
 use crate::args::LogonArgs;
 use crate::failure::Failure;
+use crate::screen::printable;
 use ntlm::{AccountName, LogonDenied, LogonOutcome, LogonRequest};
 use ntlm_explain::{Ladder, render};
 use ntlm_net::netlogon::{ControllerName, NotJudged, Verdict, Via};
@@ -68,7 +69,7 @@ impl Report {
         match verdict {
             Ok(Verdict::Accepted { outcome, account, via }) => {
                 self.asked(&via);
-                self.status("STATUS_SUCCESS", true);
+                self.logon.push(fact("verdict", "status", "STATUS_SUCCESS"));
                 self.who = who(&account);
                 self.settle(*outcome);
             }
@@ -105,21 +106,16 @@ impl Report {
         ];
     }
 
-    fn status(&mut self, status: &str, authoritative: bool) {
-        self.logon.push(fact("verdict", "status", status));
+    fn refuse(&mut self, refusal: Refusal, authoritative: bool) {
+        let status = refusal.status().to_string();
         let text = if authoritative { "yes" } else { "no: another authority may know the account" };
-        let value = Value::from(authoritative);
+        self.logon.push(fact("verdict", "status", &status));
         self.logon.push(Fact {
             name: "final",
             json_name: "authoritative",
-            value,
+            value: authoritative.into(),
             text: text.to_owned(),
         });
-    }
-
-    fn refuse(&mut self, refusal: Refusal, authoritative: bool) {
-        let status = refusal.status().to_string();
-        self.status(&status, authoritative);
         self.result = Outcome::Refused;
         self.failure = Some(Failed {
             step: "the controller refuses",
@@ -193,6 +189,10 @@ impl Report {
             [] => Value::Null,
             facts => object(facts).into(),
         };
+        let mut logon = object(&self.logon);
+        for only_sometimes in ["status", "authoritative"] {
+            logon.entry(only_sometimes).or_insert(Value::Null);
+        }
         pretty(&json!({
             "schema": "ntlm-logon-netlogon/1",
             "account": self.account,
@@ -208,7 +208,7 @@ impl Report {
                 Outcome::NotJudged => "not judged",
             },
             "channel": filled(&self.channel),
-            "logon": object(&self.logon),
+            "logon": logon,
             "account_info": filled(&self.who),
             "relaxed": self.relaxed,
             "keys": keys.map_err(|error| Failure::new(error.to_string()))?,

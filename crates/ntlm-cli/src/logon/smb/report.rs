@@ -1,10 +1,11 @@
 //! What a logon came to, as text and as JSON.
 
-use super::super::facts::{self, BAD, Fact, Failed, GOOD, WARN, object, printable, section};
+use super::super::facts::{self, BAD, Fact, Failed, GOOD, WARN, object, section};
 use super::advice::advice;
 use super::url::Url;
 use crate::args::LogonArgs;
 use crate::failure::Failure;
+use crate::screen::printable;
 use ntlm_explain::{Ladder, render};
 use ntlm_net::smb::{Client, Error, Negotiated, Tree};
 use ntlm_smb::Identity;

@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{self, JoinSet};
 use tokio::time::{Instant, timeout};
 
 /// A connection. Dropping it ends its sessions.
@@ -28,6 +28,9 @@ pub(super) struct Served {
     /// Taken when it is dropped.
     machine: Option<Connection>,
     judges: JoinSet<Answered>,
+    /// Who waits for them, first come first.
+    judged: Vec<(task::Id, Claimed)>,
+    turns: Arc<Semaphore>,
     since: Instant,
     has_session: bool,
     stop: watch::Receiver<bool>,
@@ -37,15 +40,15 @@ pub(super) struct Served {
 
 struct Answered {
     judging: Box<Judging>,
-    claimed: Claimed,
     judged: Judged,
 }
 
 /// What is known of a logon besides its result.
+#[derive(Default)]
 struct Said {
-    claimed: Claimed,
+    claimed: Option<Claimed>,
     cause: Option<DenialCause>,
-    by_controller: Option<ByController>,
+    by_controller: Option<Box<ByController>>,
 }
 
 impl Drop for Served {
@@ -65,6 +68,9 @@ impl Drop for Served {
         };
         let reason = self.reason.take().unwrap_or(aborted);
         let (time, client) = (SystemTime::now(), self.client);
+        for (_, claimed) in self.judged.drain(..) {
+            (self.state.observer)(Event::Abandoned { time, client, claimed });
+        }
         (self.state.observer)(Event::Closed { time, client, reason });
     }
 }
@@ -77,12 +83,15 @@ impl Served {
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         let machine = Connection::new(Arc::clone(&state.config), random()?);
+        let turns = state.limits.judging.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             id,
             state,
             client,
             machine: Some(machine),
             judges: JoinSet::new(),
+            judged: Vec::new(),
+            turns: Arc::new(Semaphore::new(turns)),
             since: Instant::now(),
             has_session: false,
             stop,
@@ -119,9 +128,9 @@ impl Served {
             let step = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return Err(CloseReason::Shutdown),
-                Some(answered) = self.judges.join_next() => match answered {
-                    Ok(answered) => self.settle(answered)?,
-                    Err(_) => return Err(CloseReason::Shutdown),
+                Some(answered) = self.judges.join_next_with_id() => match answered {
+                    Ok((id, answered)) => self.settle(id, answered)?,
+                    Err(_) => return Err(CloseReason::JudgePanicked),
                 },
                 message = frames.next() => {
                     heard = Instant::now();
@@ -162,7 +171,7 @@ impl Served {
             step => {
                 shared.close_what_ended();
                 drop(shared);
-                let reply = self.go_on(step, None);
+                let reply = self.go_on(step, Said::default());
                 self.note_session();
                 return reply;
             }
@@ -187,29 +196,22 @@ impl Served {
         Ok(reply)
     }
 
-    fn settle(&mut self, answered: Answered) -> Result<Option<Vec<u8>>, CloseReason> {
-        let Answered { judging, claimed, judged } = answered;
-        let mut said = Said { claimed, cause: None, by_controller: None };
-        let judged = match judged {
-            Ok(granted) => {
-                said.by_controller = granted.by_controller;
-                Ok(granted.outcome)
-            }
-            Err(denied) => {
-                said.cause = Some(denied.cause);
-                Err(denied.status)
-            }
+    fn settle(&mut self, id: task::Id, answered: Answered) -> Result<Option<Vec<u8>>, CloseReason> {
+        let Answered { judging, judged } = answered;
+        let place = self.judged.iter().position(|(other, _)| *other == id);
+        let claimed = place.map(|place| self.judged.remove(place).1);
+        let (judged, cause, by_controller) = match judged {
+            Ok(granted) => (Ok(granted.outcome), None, granted.by_controller),
+            Err(denied) => (Err(denied.status), Some(denied.cause), denied.by_controller),
         };
         let machine = self.machine.as_mut().ok_or(CloseReason::Shutdown)?;
         let step = machine.settle(&mut self.state.lock().sessions, *judging, judged);
-        self.go_on(step.map_err(CloseReason::Peer)?, Some(said))
+        let said = Said { claimed, cause, by_controller };
+        self.go_on(step.map_err(CloseReason::Peer)?, said)
     }
 
-    fn go_on(&mut self, step: Step, said: Option<Said>) -> Result<Option<Vec<u8>>, CloseReason> {
-        let (claimed, cause, by_controller) = match said {
-            Some(Said { claimed, cause, by_controller }) => (Some(claimed), cause, by_controller),
-            None => (None, None, None),
-        };
+    fn go_on(&mut self, step: Step, said: Said) -> Result<Option<Vec<u8>>, CloseReason> {
+        let Said { claimed, cause, by_controller } = said;
         let (reply, result) = match step {
             Step::Reply(reply) => return Ok(Some(reply)),
             Step::Nothing | Step::Requests(_) | Step::Smb1Request(_) => return Ok(None),
@@ -240,11 +242,16 @@ impl Served {
             domain: request.domain(),
             workstation: request.workstation(),
         };
-        self.judges.spawn(async move {
-            let judged = timeout(limit, judge.judge(request)).await;
-            let late = Denied { status: NtStatus::NO_LOGON_SERVERS, cause: DenialCause::TimedOut };
-            Answered { judging, claimed, judged: judged.unwrap_or(Err(late)) }
+        let turns = Arc::clone(&self.turns);
+        let asking = self.judges.spawn(async move {
+            let judged = timeout(limit, async {
+                let _turn = turns.acquire().await;
+                judge.judge(request).await
+            });
+            let late = Denied::new(NtStatus::NO_LOGON_SERVERS, DenialCause::TimedOut);
+            Answered { judging, judged: judged.await.unwrap_or(Err(late)) }
         });
+        self.judged.push((asking.id(), claimed));
     }
 
     /// Takes note of whether somebody is logged on: who is not goes first when there are too many.

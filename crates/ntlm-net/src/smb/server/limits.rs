@@ -14,8 +14,10 @@ pub struct ServerLimits {
     pub silence: Duration,
     /// How long a message may take from its first byte to its last, and an answer until it is sent.
     pub message: Duration,
-    /// How long the judge may take.
+    /// How long the judge may take, and the wait for his turn.
     pub judge: Duration,
+    /// How many logons of one connection are judged at a time; the others wait.
+    pub judging: usize,
     /// How long connections may take to end once the server stops.
     pub shutdown: Duration,
     /// The longest message that is received, in bytes.
@@ -30,6 +32,7 @@ impl Default for ServerLimits {
             silence: Duration::from_secs(15 * 60),
             message: Duration::from_secs(30),
             judge: Duration::from_secs(30),
+            judging: 4,
             shutdown: Duration::from_secs(5),
             message_len: 128 << 10,
         }

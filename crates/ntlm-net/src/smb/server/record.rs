@@ -15,6 +15,15 @@ use std::time::SystemTime;
 pub enum Event {
     /// Somebody logged on, or was refused.
     Logon(Box<LogonRecord>),
+    /// The connection ended before there was a verdict: nobody was told one.
+    Abandoned {
+        /// When.
+        time: SystemTime,
+        /// From where.
+        client: SocketAddr,
+        /// Who the client says it is.
+        claimed: Claimed,
+    },
     /// A connection ended.
     Closed {
         /// When.
@@ -37,8 +46,8 @@ pub struct LogonRecord {
     pub negotiated: Option<Negotiated>,
     /// Who the client says it is; `None` where it did not come to that.
     pub claimed: Option<Claimed>,
-    /// What a domain controller said of the account, where it was one that accepted.
-    pub by_controller: Option<ByController>,
+    /// Which domain controller judged, where it was one, whatever came of it here.
+    pub by_controller: Option<Box<ByController>>,
     /// How it ended.
     pub result: Result<LoggedOn, RefusedLogon>,
 }
@@ -101,6 +110,8 @@ pub enum CloseReason {
     TooSlow,
     /// There were too many connections, and nobody was logged on on this one.
     TooManyConnections,
+    /// The judge panicked.
+    JudgePanicked,
     /// The server stops.
     Shutdown,
     /// An error of the operating system.
@@ -121,6 +132,7 @@ impl fmt::Display for CloseReason {
             Self::Silence => f.write_str("silence for too long"),
             Self::TooSlow => f.write_str("a message took too long"),
             Self::TooManyConnections => f.write_str("too many connections"),
+            Self::JudgePanicked => f.write_str("the judge panicked"),
             Self::Shutdown => f.write_str("the server stops"),
             Self::Io(kind) => kind.fmt(f),
         }
