@@ -35,6 +35,8 @@ pub(crate) struct Ends {
 pub(crate) struct Channel {
     ends: Ends,
     context: SecurityContext,
+    /// Whether the server took the bind.
+    is_bound: bool,
     header_signing: bool,
     domain: Utf16String,
     computer: Utf16String,
@@ -87,6 +89,7 @@ impl Channel {
         Self {
             ends,
             context,
+            is_bound: false,
             header_signing: false,
             domain: text(domain),
             computer: text(computer),
@@ -110,6 +113,7 @@ impl Channel {
 
     /// The server takes the bind.
     pub(crate) fn bound(&mut self, header_signing: bool, frame: u64) {
+        self.is_bound = true;
         self.header_signing = header_signing;
         self.frames.push(frame);
     }
@@ -132,8 +136,15 @@ impl Channel {
         let header = Header::decode(bytes).ok();
         let layout = header.as_ref().and_then(Layout::of);
         let Some(layout) = layout else {
-            self.tally.count(Checked::Unsigned, frame);
-            return true;
+            // Where the server did not take the bind, nothing has to be signed.
+            let checked = match self.is_bound {
+                true => {
+                    Checked::Invalid(format!("{} has no verifier", inspect::fragment_name(bytes)))
+                }
+                false => Checked::Unsigned,
+            };
+            self.tally.count(checked, frame);
+            return false;
         };
         if !self.is_settled {
             let token = bytes.get(layout.auth_value).unwrap_or_default();
@@ -159,6 +170,7 @@ impl Channel {
                 if number > self.due {
                     self.gap(frame);
                 }
+                self.is_bound = true;
                 self.due = self.due.max(number.saturating_add(1));
                 self.unsealed += u64::from(is_sealed);
                 for (frame, text) in std::mem::take(&mut self.suspects) {
