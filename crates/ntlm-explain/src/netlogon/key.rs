@@ -2,9 +2,9 @@
 //! secret, checked with the credentials that both ends sent (MS-NRPC 3.1.4.3, 3.1.4.4).
 
 use super::setups::{Challenges, Setup};
-use crate::explain::Known;
 use crate::explained::Verdict;
 use crate::finding::{FindingCode, Findings};
+use crate::known::Known;
 use crate::ladder::Ladder;
 use ntlm::keys::Ntowfv1;
 use ntlm::text::Utf16String;

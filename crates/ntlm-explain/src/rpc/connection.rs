@@ -4,7 +4,7 @@ use super::Ended;
 use super::session::Session;
 use crate::alive::Alive;
 use crate::carrier::RpcFragment;
-use crate::explain::Known;
+use crate::known::Known;
 use crate::netlogon::{Calls, Channel, ChannelExplained, Ends, Setups, hear_setup};
 use ntlm::keys::{Direction, KeySchedule};
 use ntlm_capture::Endpoints;
