@@ -70,8 +70,10 @@ struct Spool {
     label: String,
     rows: Vec<Row>,
     details: String,
-    /// How many secure channels there are, and those that are kept.
+    /// How many secure channels there are, how many of them could not be kept since memory was last
+    /// given back, and those that are kept.
     channels: usize,
+    channels_left_out: usize,
     channel_details: Vec<String>,
     /// A few lines for each of these.
     channel_lines: String,
@@ -96,6 +98,7 @@ impl Spool {
     fn keep_channel(&mut self, line: &str, details: String) {
         self.channels += 1;
         if self.is_full() || self.is_given_back {
+            self.channels_left_out += 1;
             return;
         }
         self.size = self.size.saturating_add(line.len()).saturating_add(details.len());
@@ -105,8 +108,9 @@ impl Spool {
 
     /// What there is to say of channels that could not be kept.
     fn channels_left_out(&self) -> Option<String> {
-        match self.channels.saturating_sub(self.channel_details.len()) {
+        match self.channels_left_out {
             0 => None,
+            1 => Some("1 more secure channel is left out.".to_owned()),
             count => Some(format!("{count} more secure channels are left out.")),
         }
     }

@@ -386,14 +386,22 @@ pub(crate) fn channel(
         let text = format!("how {} set this channel up was not seen", channel.machine);
         say(FindingCode::NetlogonSetupNotSeen, text);
     }
-    for logon in &channel.logons {
+    if let Some(logon) = channel.logons.iter().find(|logon| logon.is_of_other_domain()) {
         let name = account_text(&logon.account);
-        if logon.response == Verdict::Invalid {
-            let text = format!(
-                "the response of {name} in a logon passed through is not valid under the secret given"
-            );
-            say(FindingCode::InvalidResponse, text);
-        }
+        let text = format!("the secrets have {name} under another domain only, which was taken");
+        say(FindingCode::OtherDomain, text);
+    }
+    let mut refuted = channel.logons.iter().filter(|logon| logon.response == Verdict::Invalid);
+    if let Some(first) = refuted.next() {
+        let name = account_text(&first.account);
+        let more = match refuted.count() {
+            0 => String::new(),
+            count => format!(", nor are {count} more"),
+        };
+        let text = format!(
+            "the response of {name} in a logon passed through is not valid under the secret given{more}"
+        );
+        say(FindingCode::InvalidResponse, text);
     }
 }
 

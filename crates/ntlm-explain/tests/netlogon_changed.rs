@@ -7,7 +7,7 @@ use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
 use ntlm_explain::netlogon::ChannelExplained;
 use ntlm_explain::rpc::RpcExplained;
-use ntlm_explain::{Explained, Known, Sink, explain_capture, netlogon};
+use ntlm_explain::{Explained, Known, Sink, Verdict, explain_capture, netlogon};
 use ntlm_traffic::pcap::{self, Packet};
 use ntlm_traffic::segment::{Segment, flag};
 use std::collections::BTreeMap;
@@ -337,4 +337,77 @@ fn a_given_key_under_which_the_credentials_do_not_hold_is_that_of_another_channe
     let wrong = channel(&packets, &accounts(&secret("old")));
     assert!(has(&wrong, "netlogon-credential-invalid"), "{wrong:?}");
     assert_eq!(wrong.keys.value("session_key"), None);
+}
+
+#[test]
+fn what_is_sealed_without_a_key_is_not_said_to_be_nothing() {
+    use ntlm_explain::render;
+    let none = Accounts::new(CodePage::Cp850);
+    for (name, expected, logons) in [
+        ("netlogon-aes-seal-tcp", "not readable without the key", 0),
+        ("netlogon-aes-sign-tcp", "alice", 5),
+    ] {
+        let channel = channel(&capture(name), &none);
+        assert_eq!(channel.logons.len(), logons);
+        let layout = render::Layout::new(100);
+        for text in [render::channel(&channel, layout), render::html_channel(&channel)] {
+            let shown = text.split("Logons").nth(1).unwrap();
+            assert!(shown.contains(expected), "{text}");
+        }
+        let finding = channel.findings.iter().find(|it| it.code.code() == "netlogon-key-unknown");
+        let says = finding.unwrap().message.contains("not readable without the key");
+        assert_eq!(says, logons == 0, "{finding:?}");
+    }
+}
+
+/// A channel that is signed, explained without its key so that changed stubs are read all the same.
+fn with_stubs(text: &str, change: impl Fn(&mut Vec<u8>)) -> ChannelExplained {
+    let text = text.replace("MEMBER1$", "OTHER$");
+    let mut packets = capture("netlogon-aes-sign-tcp");
+    for at in calls(&packets) {
+        let mut pdu = protected(&packets[at]).unwrap();
+        if pdu[2] == 0 {
+            change(&mut pdu);
+            packets[at] = with_payload(&packets[at], pdu);
+        }
+    }
+    channel(&packets, &accounts(&text))
+}
+
+const RIGHT: &str = include_str!("../../../testdata/accounts.toml");
+
+/// Where ParameterControl stands in a request: Reserved and two names before LmChallenge.
+fn parameter_control(pdu: &[u8], challenges: &[String]) -> usize {
+    let is_one = |eight: &[u8]| challenges.contains(&ntlm_explain::hex(eight));
+    pdu.windows(8).position(is_one).unwrap() - 28
+}
+
+#[test]
+fn what_is_no_response_is_not_called_a_wrong_one() {
+    let verdicts = |channel: &ChannelExplained| -> Vec<Verdict> {
+        channel.logons.iter().map(|logon| logon.response).collect()
+    };
+    let right = with_stubs(RIGHT, |_| {});
+    assert!(verdicts(&right).contains(&Verdict::Valid), "{right:?}");
+    let challenges: Vec<String> =
+        right.logons.iter().filter_map(|logon| logon.challenge.clone()).collect();
+    for bit in [0x4000_u32, 0x0010_0000, 0x8000_0000] {
+        let channel = with_stubs(RIGHT, |pdu| {
+            let at = parameter_control(pdu, &challenges);
+            pdu[at..at + 4].copy_from_slice(&bit.to_le_bytes());
+        });
+        let unchecked = verdicts(&channel);
+        assert!(unchecked.iter().all(|verdict| *verdict == Verdict::Unchecked), "{channel:?}");
+    }
+}
+
+#[test]
+fn many_wrong_responses_are_one_finding() {
+    let channel = with_stubs(&RIGHT.replace("password = \"", "password = \"not "), |_| {});
+    let wrong = channel.logons.iter().filter(|logon| logon.response == Verdict::Invalid).count();
+    assert!(wrong > 1, "{channel:?}");
+    let findings: Vec<_> =
+        channel.findings.iter().filter(|it| it.code.code() == "invalid-response").collect();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].message.ends_with(&format!(", nor are {} more", wrong - 1)));
 }

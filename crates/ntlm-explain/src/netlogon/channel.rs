@@ -329,8 +329,12 @@ impl Channel {
         self.keys = Ladder::of_channel_unknown(why);
         let account = self.account_name();
         let domain = &self.domain;
+        let sealed = match self.context.auth_level {
+            AuthLevel::PKT_PRIVACY => "; its logons are not readable without the key",
+            _ => "",
+        };
         let text = format!(
-            "{why}; password, nt_hash or netlogon_session_key of {domain}\\{account} would open the channel"
+            "{why}; password, nt_hash or netlogon_session_key of {domain}\\{account} would open the channel{sealed}"
         );
         self.findings.say(FindingCode::NetlogonKeyUnknown, text);
     }
@@ -366,7 +370,10 @@ impl Channel {
         }
         self.logons.sort_by_key(|logon| logon.frames.first().copied());
         if self.more_logons > 0 {
-            let text = format!("{} more logons were passed through", self.more_logons);
+            let text = match self.more_logons {
+                1 => "1 more logon was passed through".to_owned(),
+                count => format!("{count} more logons were passed through"),
+            };
             self.findings.say(FindingCode::NetlogonLogonsLeftOut, text);
         }
         let setup = self.setup.as_deref();

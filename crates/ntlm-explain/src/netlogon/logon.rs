@@ -5,6 +5,7 @@ use crate::explained::{AccountNames, Verdict};
 use crate::known::Known;
 use crate::ladder::{KeyHex, hex};
 use ntlm::keys::{NtlmVersion, ResponseKind, Responses};
+use ntlm_accounts::MatchKind;
 use ntlm_netlogon::calls::{
     LogonInformation, NetworkInfo, SamLogonMethod, SamLogonResponse, UserFlags, Validation,
     ValidationLevel,
@@ -50,7 +51,15 @@ pub struct LogonExplained {
     /// The beginning of NtChallengeResponse, by which that exchange is known.
     #[serde(skip)]
     pub(crate) proof: Vec<u8>,
+    /// Whether the secret is that of an account of another domain.
+    #[serde(skip)]
+    is_of_other_domain: bool,
 }
+
+/// ParameterControl where the fields of responses hold something else: a password
+/// (MSV1_0_CLEARTEXT_PASSWORD_SUPPLIED), or what a package of sub-authentication judges
+/// (MSV1_0_SUBAUTHENTICATION_DLL and DLL_EX).
+const NOT_RESPONSES: u32 = 0xff10_4000;
 
 /// As much of an NT response as tells it from others: NTProofStr, or all of NTLMv1.
 pub(crate) fn proof(nt_challenge_response: &[u8]) -> Vec<u8> {
@@ -99,6 +108,7 @@ impl LogonExplained {
             lm_key: None,
             exchange: None,
             proof: Vec::new(),
+            is_of_other_domain: false,
         };
         let request = match question.asks {
             Asks::Logon(Ok(request)) => request,
@@ -153,11 +163,17 @@ impl LogonExplained {
             ResponseKind::LmField => Some(NtlmVersion::Lmv2.name()),
             ResponseKind::Malformed => None,
         };
-        self.response = match known.accounts.find(&info.user_name, &info.logon_domain_name) {
-            Ok(Some(found)) => match responses.verify(found.secret) {
-                Some(_) => Verdict::Valid,
-                None => Verdict::Invalid,
-            },
+        let found = known.accounts.find(&info.user_name, &info.logon_domain_name);
+        self.response = match found {
+            _ if matches!(responses.kind(), ResponseKind::Anonymous) => Verdict::Absent,
+            _ if info.parameter_control.bits() & NOT_RESPONSES != 0 => Verdict::Unchecked,
+            Ok(Some(found)) => {
+                self.is_of_other_domain = found.kind == MatchKind::OtherDomain;
+                match responses.verify(found.secret) {
+                    Some(_) => Verdict::Valid,
+                    None => Verdict::Invalid,
+                }
+            }
             Ok(None) | Err(_) => Verdict::Unchecked,
         };
         self.kind = Some("network");
@@ -217,6 +233,11 @@ impl LogonExplained {
         let texts = texts.chain(said).chain(groups);
         let texts: usize = texts.map(|text| text.len() + size_of::<String>()).sum();
         size_of::<Self>() + texts
+    }
+
+    /// Whether it was checked with the secret of an account of another domain.
+    pub(crate) const fn is_of_other_domain(&self) -> bool {
+        self.is_of_other_domain
     }
 
     /// Replaces the value of every key by a mask of the same length.

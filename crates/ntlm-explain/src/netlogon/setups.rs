@@ -120,15 +120,26 @@ fn push<T>(latest: &mut VecDeque<T>, next: T) {
     latest.push_back(next);
 }
 
+/// Longer names than this, in code units, are nobody's (MS-NRPC 2.2.1.3.1 has NetBIOS names).
+const LONGEST_NAME: usize = 256;
+
+fn is_name(name: &Utf16String) -> bool {
+    name.as_units().len() <= LONGEST_NAME
+}
+
 /// Takes note of a call that sets a channel up.
 pub(crate) fn hear_setup(setups: &mut Setups, server: IpAddr, heard: Heard) {
     match heard {
-        Heard::Challenge { request, response, frames } if response.status == NtStatus::SUCCESS => {
+        Heard::Challenge { request, response, frames }
+            if response.status == NtStatus::SUCCESS && is_name(&request.computer_name) =>
+        {
             let (client, server_challenge) = (request.client_challenge, response.server_challenge);
             let known = setups.entry(server, &request.computer_name);
             push(&mut known.challenges, Challenges { client, server: server_challenge, frames });
         }
-        Heard::Authenticate { request, response, frames } => {
+        Heard::Authenticate { request, response, frames }
+            if is_name(&request.computer_name) && is_name(&request.account_name) =>
+        {
             setups.authenticated(server, request, response, frames);
         }
         _ => {}

@@ -18,7 +18,7 @@ pub fn channel(channel: &ChannelExplained, layout: Layout) -> String {
     out.push_str(&ladder(&channel.keys, layout));
     section(&mut out, "Logons", "passed through to the domain controller", layout);
     if channel.logons.is_empty() {
-        let _ = writeln!(out, "  none");
+        let _ = writeln!(out, "  {}", view::no_logons(channel));
     }
     for logon in &channel.logons {
         let (tone, verdict) = view::verdict(logon);

@@ -17,7 +17,7 @@ pub fn html_channel(channel: &ChannelExplained) -> String {
     keys(&mut out, channel);
     out.push_str("<h3>Logons</h3>\n");
     if channel.logons.is_empty() {
-        out.push_str("<p class=\"quiet\">none</p>\n");
+        let _ = writeln!(out, "<p class=\"quiet\">{}</p>", view::no_logons(channel));
     }
     for logon in &channel.logons {
         let (tone, verdict) = view::verdict(logon);

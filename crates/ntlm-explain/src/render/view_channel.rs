@@ -68,6 +68,12 @@ pub(super) fn facts(channel: &ChannelExplained) -> Vec<Fact> {
     facts
 }
 
+/// What stands in place of logons where there are none.
+pub(super) fn no_logons(channel: &ChannelExplained) -> &'static str {
+    let is_sealed = channel.level == "privacy" && channel.signatures.unchecked > 0;
+    if is_sealed { "not readable without the key" } else { "none" }
+}
+
 /// Who logs on, and how.
 pub(super) fn logon(logon: &LogonExplained) -> String {
     let name = match account_text(&logon.account) {
@@ -99,6 +105,16 @@ pub(super) fn verdict(logon: &LogonExplained) -> (Tone, String) {
     }
 }
 
+/// More groups of an account than this are counted only.
+const MOST_GROUPS: usize = 256;
+
+fn groups(groups: &[String]) -> String {
+    match groups.split_at_checked(MOST_GROUPS) {
+        Some((first, more @ [_, ..])) => format!("{} and {} more", first.join(", "), more.len()),
+        _ => groups.join(", "),
+    }
+}
+
 /// The rest of a logon, a line for each.
 pub(super) fn logon_facts(logon: &LogonExplained) -> Vec<Fact> {
     let fact = |tone, name, value: String| Fact { tone, name, value };
@@ -122,7 +138,7 @@ pub(super) fn logon_facts(logon: &LogonExplained) -> Vec<Fact> {
         ("frames", Some(frames.join(", "))),
         ("LmChallenge", logon.challenge.clone()),
         ("account", account),
-        ("groups", validated.map(|it| it.groups.join(", ")).filter(|groups| !groups.is_empty())),
+        ("groups", validated.map(|it| groups(&it.groups)).filter(|groups| !groups.is_empty())),
         ("UserSessionKey", logon.user_session_key.as_ref().map(|key| key.expose().to_owned())),
         ("LMKey", logon.lm_key.as_ref().map(|key| key.expose().to_owned())),
         ("exchange", logon.exchange.map(|id| format!("{id} of this capture"))),

@@ -148,7 +148,7 @@ impl Session {
                 } else {
                     self.tally.count(Checked::Invalid(message), frame);
                 }
-                is_clear
+                false
             }
         }
     }
