@@ -7,6 +7,7 @@ use crate::capture_findings::{CaptureReport, Tallies};
 use crate::carrier::{Carrier, FlowReader, Listener, Report, RpcFragment, SmbPacket, Wrapping};
 use crate::explain::with_keys;
 use crate::explained::Explained;
+use crate::held::Held;
 use crate::inspect;
 use crate::known::Known;
 use crate::netlogon::{ChannelExplained, Setups, proof};
@@ -104,6 +105,7 @@ where
         sessions: smb::Sessions::default(),
         setups: Setups::default(),
         alive: Alive::default(),
+        logons_held: Held::default(),
         passed_on: PassedOn::default(),
         held: 0,
         sink,
@@ -157,6 +159,7 @@ struct Exchanges<'a> {
     sessions: smb::Sessions,
     setups: Setups,
     alive: Alive,
+    logons_held: Held,
     passed_on: PassedOn,
     /// How many bytes of packets that are not all there all flows hold.
     held: usize,
@@ -415,8 +418,8 @@ impl Listener for FlowListener<'_, '_> {
     }
 
     fn fragment(&mut self, fragment: &RpcFragment<'_>) {
-        let Exchanges { known, setups, alive, .. } = &mut *self.exchanges;
-        let mut shared = Shared { known: *known, setups, alive };
+        let Exchanges { known, setups, alive, logons_held: held, .. } = &mut *self.exchanges;
+        let mut shared = Shared { known: *known, setups, alive, held };
         self.rpc.get().fragment(fragment, self.endpoints, &mut shared);
     }
 }

@@ -45,6 +45,7 @@ mod explain;
 mod explained;
 mod finding;
 mod flows;
+mod held;
 mod inspect;
 mod known;
 mod ladder;

@@ -8,6 +8,7 @@ use super::setups::{Challenges, Setup, Setups};
 use super::{ChannelExplained, LogonExplained};
 use crate::explained::Verdict;
 use crate::finding::{FindingCode, Findings};
+use crate::held::{Held, Share};
 use crate::inspect;
 use crate::known::Known;
 use crate::ladder::{Ladder, hex};
@@ -60,7 +61,7 @@ pub(crate) struct Channel {
     more_suspects: u64,
     logons: Vec<LogonExplained>,
     /// About how many bytes they take.
-    size: usize,
+    share: Share,
     more_logons: u64,
     tally: Tally,
     findings: Findings,
@@ -87,6 +88,7 @@ impl Channel {
         ends: Ends,
         frame: u64,
         known: Known<'_>,
+        held: &Held,
     ) -> Self {
         let (domain, computer) = names(token);
         let charset = Charset::Oem(known.code_page);
@@ -112,7 +114,7 @@ impl Channel {
             suspects: Vec::new(),
             more_suspects: 0,
             logons: Vec::new(),
-            size: 0,
+            share: held.share(),
             more_logons: 0,
             tally: Tally::default(),
             findings: Findings::default(),
@@ -262,14 +264,13 @@ impl Channel {
     }
 
     const fn is_full(&self) -> bool {
-        self.logons.len() >= MOST_LOGONS || self.size >= MOST_OF_LOGONS
+        self.logons.len() >= MOST_LOGONS || self.share.size() >= MOST_OF_LOGONS
     }
 
     fn push(&mut self, logon: LogonExplained) {
-        if self.is_full() {
+        if self.is_full() || !self.share.take(logon.size()) {
             self.more_logons += 1;
         } else {
-            self.size += logon.size();
             self.logons.push(logon);
         }
     }

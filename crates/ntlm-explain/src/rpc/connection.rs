@@ -4,6 +4,7 @@ use super::Ended;
 use super::session::Session;
 use crate::alive::Alive;
 use crate::carrier::RpcFragment;
+use crate::held::Held;
 use crate::known::Known;
 use crate::netlogon::{Calls, Channel, ChannelExplained, Ends, Setups, hear_setup};
 use ntlm::keys::{Direction, KeySchedule};
@@ -45,6 +46,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) known: Known<'a>,
     pub(crate) setups: &'a mut Setups,
     pub(crate) alive: &'a Alive,
+    /// What logons take that were passed through.
+    pub(crate) held: &'a Held,
 }
 
 /// More associations or security contexts of one flow than this, and the oldest is followed no further.
@@ -177,7 +180,7 @@ impl Connection {
         match (&pdu.body, of_channel) {
             (Body::Bind(_), Some(verifier)) => {
                 let (context, token) = (context(&verifier), verifier.auth_value);
-                let channel = Channel::new(context, token, ends, frame, shared.known);
+                let channel = Channel::new(context, token, ends, frame, shared.known, shared.held);
                 let before = association.channel.replace(Box::new(channel));
                 let before =
                     before.map(|before| before.end([].into_iter(), self.gap, false, shared.known));
