@@ -12,6 +12,7 @@ mod key;
 mod logon;
 mod numbers;
 mod setups;
+mod words;
 
 pub(crate) use calls::Calls;
 pub(crate) use channel::{Channel, Ends};

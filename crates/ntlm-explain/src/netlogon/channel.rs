@@ -5,6 +5,7 @@ use super::calls::{Heard, Question};
 use super::key::{Missing, Wanted};
 use super::numbers::{Numbers, Place};
 use super::setups::{Challenges, Setup, Setups};
+use super::words::{algorithms_of, algorithms_text, names, type_text};
 use super::{ChannelExplained, LogonExplained};
 use crate::explained::Verdict;
 use crate::finding::{FindingCode, Findings};
@@ -16,7 +17,6 @@ use crate::rpc::level_text;
 use crate::tally::{Checked, Tally, Unchecked};
 use ntlm::keys::Direction;
 use ntlm::text::{Charset, Utf16String};
-use ntlm_netlogon::calls::SecureChannelType;
 use ntlm_netlogon::keys::{Algorithms, ChannelKeys};
 use ntlm_netlogon::pdu::{AuthLevel, Header, Layout};
 use ntlm_netlogon::protect::{
@@ -417,64 +417,5 @@ impl Channel {
         inspect::channel(&explained, &unchecked, gap, is_cut_off, &mut self.findings);
         explained.findings = self.findings.into_sorted();
         explained
-    }
-}
-
-/// SignatureAlgorithm, as the first two bytes of a signature say it (MS-NRPC 2.2.1.3.2, 2.2.1.3.3).
-const fn algorithms_of(signature: &[u8]) -> Option<Algorithms> {
-    match signature {
-        [0x13, 0, ..] => Some(Algorithms::AesSha2),
-        [0x77, 0, ..] => Some(Algorithms::InsecureRc4Md5),
-        _ => None,
-    }
-}
-
-const fn algorithms_text(algorithms: Algorithms) -> &'static str {
-    match algorithms {
-        Algorithms::AesSha2 => "AES-SHA2",
-        Algorithms::InsecureRc4Md5 => "RC4-MD5",
-    }
-}
-
-const fn type_text(secure_channel_type: SecureChannelType) -> &'static str {
-    match secure_channel_type {
-        SecureChannelType::WORKSTATION => "workstation",
-        SecureChannelType::TRUSTED_DNS_DOMAIN => "trusted-dns-domain",
-        SecureChannelType::TRUSTED_DOMAIN => "trusted-domain",
-        SecureChannelType::SERVER => "server",
-        SecureChannelType::CDC_SERVER => "read-only-server",
-        _ => "other",
-    }
-}
-
-/// NetBIOS names of domain and computer in NL_AUTH_MESSAGE; what is not there is empty
-/// (MS-NRPC 2.2.1.3.1).
-fn names(token: &[u8]) -> (&[u8], &[u8]) {
-    let Some((&[_, _, _, _, flags, _, _, _], mut rest)) = token.split_first_chunk::<8>() else {
-        return (&[], &[]);
-    };
-    let mut name = |is_there: bool| -> &[u8] {
-        let end = rest.iter().position(|byte| *byte == 0).filter(|_| is_there);
-        let Some((name, behind)) = end.and_then(|end| rest.split_at_checked(end)) else {
-            return &[];
-        };
-        rest = behind.get(1..).unwrap_or_default();
-        name
-    };
-    let domain = name(flags & 1 != 0);
-    (domain, name(flags & 2 != 0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_as_far_as_they_are_there() {
-        assert_eq!(names(b"\0\0\0\0\x03\0\0\0CORP\0MEMBER1\0"), (&b"CORP"[..], &b"MEMBER1"[..]));
-        assert_eq!(names(b"\0\0\0\0\x02\0\0\0MEMBER1\0"), (&b""[..], &b"MEMBER1"[..]));
-        assert_eq!(names(b"\0\0\0\0\x01\0\0\0CORP\0\x04corp\0"), (&b"CORP"[..], &b""[..]));
-        assert_eq!(names(b"\0\0\0\0\x03\0\0\0CORP"), (&b""[..], &b""[..]));
-        assert_eq!(names(b"\0\0\0"), (&b""[..], &b""[..]));
     }
 }
