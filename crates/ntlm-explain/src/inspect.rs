@@ -337,7 +337,10 @@ fn signatures(
         let shown = failures.iter().take(3);
         let shown = shown.map(|failure| format!("frame {}: {}", failure.frame, failure.message));
         let shown: Vec<String> = shown.collect();
-        let text = format!("{} signatures do not hold; {}", signatures.invalid, shown.join("; "));
+        let text = match signatures.invalid {
+            1 => format!("1 signature does not hold; {}", shown.join("; ")),
+            count => format!("{count} signatures do not hold; {}", shown.join("; ")),
+        };
         say(FindingCode::RpcSignatureInvalid, text);
     }
 }
