@@ -131,9 +131,9 @@ def run_all(rows, controller, secrets, ntlm, folder):
         rows.run("controller", name, taken_away, controller, secrets, ntlm, folder)
     ways = {
         "stopped and started twice while clients log on":
-            (controller.stop, lambda: controller.start(STRICT), 2),
-        "frozen twice while clients log on":
-            (lambda: controller.signal(signal.SIGSTOP), lambda: controller.signal(signal.SIGCONT), 7),
+            (controller.stop, lambda: controller.start(STRICT), 2, 2),
+        "frozen while clients log on":
+            (lambda: controller.signal(signal.SIGSTOP), lambda: controller.signal(signal.SIGCONT), 7, 1),
     }
     for name, way in ways.items():
         if rows.wanted("controller", name):

@@ -171,6 +171,12 @@ def serve(row, server, controller, folder):
         same("audit log: version", event["passwordType"], SPELLED.get(row.version, row.version))
 
 
+# Whose rows are recorded, by the name of the server.
+RECORDED = {"domain": "logons over SMB and over Netlogon", "weak": "those with weak responses"}
+# What a controller says and a client does not hear.
+NOT_TOLD = ("STATUS_WRONG_PASSWORD", "STATUS_NO_SUCH_USER")
+
+
 def recording(wanted, server, controller, path):
     if not wanted:
         return contextlib.nullcontext()
@@ -178,20 +184,42 @@ def recording(wanted, server, controller, path):
 
 
 def explain(ntlm, path, secrets, server, chosen):
-    """What went over the wire, seen from outside with the same passwords."""
+    """What went over the wire, seen from outside with the same passwords: each logon at our server, and
+    inside the sealed channel what the controller was asked and said."""
     done = subprocess.run([ntlm, "explain", path, "--json", "--secrets", secrets.right],
                           capture_output=True, text=True, timeout=120)
-    exchanges = [exchange for exchange in json.loads(done.stdout)["captures"][0]["exchanges"]
+    capture = json.loads(done.stdout)["captures"][0]
+    exchanges = [exchange for exchange in capture["exchanges"]
                  if exchange["server"].endswith(f":{server.port}")]
     found = [(exchange["account"]["user"], exchange["response"]) for exchange in exchanges]
     same("responses", found, [(row.user, "valid" if row.right else "invalid") for row in chosen])
+    for channel in capture["channels"]:
+        proved = channel["client_credential"], channel["server_credential"]
+        same("channel: credentials", proved, ("valid", "valid"))
+        tallies = {name: channel["signatures"][name] for name in ("invalid", "unchecked", "unsigned")}
+        same("channel: signatures", tallies, {"invalid": 0, "unchecked": 0, "unsigned": 0})
+    passed_on = {logon["exchange"]: logon for channel in capture["channels"]
+                 for logon in channel["logons"]}
+    same("logons passed on", sorted(passed_on), [exchange["id"] for exchange in exchanges])
     for exchange, row in zip(exchanges, chosen):
-        told = exchange["outcome"]["status"]
-        same(f"{row.name}: status", told, f"STATUS_{row.status or 'SUCCESS'}")
         smb = exchange.get("smb") or {}
         wrong = (smb.get("signatures", {}).get("invalid"), smb.get("decrypted", {}).get("failed"))
         if any(wrong):
             raise Failed(f"{row.name}: signatures and packets that do not hold: {wrong}")
+        same(f"{row.name}: status", exchange["outcome"]["status"], f"STATUS_{row.status or 'SUCCESS'}")
+        explain_passed_on(row, exchange, passed_on[exchange["id"]])
+
+
+def explain_passed_on(row, exchange, logon):
+    """A logon inside the channel, beside the same logon at our server."""
+    same(f"{row.name}: passed on", (logon["account"]["user"], logon["response"]),
+         (row.user, exchange["response"]))
+    same(f"{row.name}: challenge", logon["challenge"], exchange["challenge_for_domain_controller"])
+    said = "LOGON_FAILURE" if logon["status"] in NOT_TOLD else logon["status"].removeprefix("STATUS_")
+    same(f"{row.name}: the controller's status", said, row.status or "SUCCESS")
+    if row.status is None:
+        same(f"{row.name}: the controller's key", logon["user_session_key"],
+             exchange["keys"]["session_base_key"]["value"])
 
 
 def run(keys, rows, controller, secrets, ntlm, folder):
@@ -217,10 +245,11 @@ def run(keys, rows, controller, secrets, ntlm, folder):
         recorded = os.path.join(folder, f"{name}.pcapng")
         with Nobody(name.partition(" first")[0]), \
                 Server(ntlm, secrets, *arguments) as server, \
-                recording(name == "domain", server, controller, recorded):
+                recording(name in RECORDED, server, controller, recorded):
             for row in chosen:
                 rows.run(f"{row.client} and `ntlm serve smb`", row.name, serve, row, server,
                          controller, folder)
-        if name == "domain":
-            rows.run("`ntlm explain`", "all of these logons, recorded", explain, ntlm, recorded,
-                     secrets, server, chosen)
+        if name in RECORDED:
+            title = f"{RECORDED[name]}, {'lenient' if keys else 'strict'} controller"
+            rows.run("`ntlm explain`, with a capture of", title, explain, ntlm, recorded, secrets,
+                     server, chosen)
