@@ -6,6 +6,7 @@ use crate::clock::rfc3339;
 use crate::explained::{AccountNames, Explained, Flags, Outcome, Verdict, account_text, at, names};
 use crate::finding::{FindingCode, Findings};
 use crate::inspect;
+use crate::known::Known;
 use crate::ladder::{Ladder, Places, hex};
 use crate::subject::{self, Bare, Subject};
 use ntlm::flags::NegotiateFlags;
@@ -16,17 +17,8 @@ use ntlm::message::{
 use ntlm::text::{Charset, CodePage};
 use ntlm::wire::DecodeError;
 use ntlm::{ChannelBindings, ChannelBindingsResult, Exchange};
-use ntlm_accounts::{Accounts, MatchKind};
+use ntlm_accounts::MatchKind;
 use ntlm_capture::{Direction, EndReason, GapCause};
-
-/// What an exchange is explained with.
-#[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
-    /// The accounts whose secrets are known.
-    pub accounts: &'a Accounts,
-    /// The code page of peers without Unicode.
-    pub code_page: CodePage,
-}
 
 /// Explains one exchange, apart from what its carrier made of the keys.
 #[must_use]

@@ -46,6 +46,7 @@ mod explained;
 mod finding;
 mod flows;
 mod inspect;
+mod known;
 mod ladder;
 pub mod netlogon;
 mod queue;
@@ -60,10 +61,11 @@ pub use assemble::{Assembler, FoundExchange, Seen, Unclaimed};
 pub use capture_findings::{CaptureFinding, CapturePlace, CaptureReport};
 pub use clock::rfc3339;
 pub use decoded::{Decoded, DecodedField, DecodedFlag};
-pub use explain::{Known, explain};
+pub use explain::explain;
 pub use explained::{AccountNames, Explained, FileFrames, Flags, Outcome, Verdict};
 pub use finding::{At, Finding, FindingCode, Severity};
 pub use flows::{Sink, SmbMessage, explain_capture, read_capture};
+pub use known::Known;
 pub use ladder::{
     InputOrigin, KeyHex, Ladder, Part, Place, Places, Rung, RungInput, RungRule, RungValue, hex,
 };

@@ -4,11 +4,13 @@
 //! `Setups` remembers, for a whole capture, what clients and servers said in the clear to set a channel
 //! up; a `Channel` is one association that such a key protects, and ends as a [`ChannelExplained`].
 //! From the bottom up: `calls` reads what is called, `setups` and `logon` say what it comes to,
-//! `channel` finds the key and checks with it.
+//! `key` finds the key and `numbers` keeps count, and `channel` checks with both.
 
 mod calls;
 mod channel;
+mod key;
 mod logon;
+mod numbers;
 mod setups;
 
 pub(crate) use calls::Calls;

@@ -7,6 +7,7 @@
 
 mod channel;
 mod exchange;
+mod fact;
 mod html;
 mod html_channel;
 mod ladder;

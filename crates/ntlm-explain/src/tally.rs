@@ -147,10 +147,20 @@ impl Tally {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
+    /// Counts signatures that could not be checked.
+    pub(crate) fn leave_unchecked(&mut self, why: Unchecked, count: u64) {
+        self.signatures.unchecked += count;
+        self.note_all(why, count);
+    }
+
     fn note(&mut self, why: Unchecked) {
+        self.note_all(why, 1);
+    }
+
+    fn note_all(&mut self, why: Unchecked, number: u64) {
         let at = Unchecked::ALL.iter().position(|other| *other == why);
         if let Some(count) = at.and_then(|at| self.unchecked.get_mut(at)) {
-            *count += 1;
+            *count += number;
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Calls {
     partial: [Option<Partial>; 2],
     /// What was asked and not answered yet, by call_id.
     asked: Vec<(u32, Question)>,
+    /// What will not be answered any more, or not so that it can be told.
+    given_up: Vec<Question>,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,19 @@ impl Calls {
     /// Fragments of this direction may be missing.
     pub(crate) fn gap(&mut self, direction: Direction) {
         *self.partial(direction) = None;
+        self.give_up();
+    }
+
+    /// Fragments are missing. Some clients have one call_id for all calls, so what is answered next may
+    /// be a call that was lost.
+    pub(crate) fn give_up(&mut self) {
+        self.given_up.extend(self.asked.drain(..).map(|(_, question)| question));
+    }
+
+    /// The logons that were given up since this was last asked.
+    pub(crate) fn take_given_up(&mut self) -> impl Iterator<Item = Question> + use<> {
+        let given_up = std::mem::take(&mut self.given_up).into_iter();
+        given_up.filter(|question| matches!(question.asks, Asks::Logon(_)))
     }
 
     /// A fragment that holds, or came in the clear. Returns a call that is answered with it.
@@ -128,9 +143,10 @@ impl Calls {
         }
     }
 
-    /// What was asked and never answered.
+    /// The logons that were never answered.
     pub(crate) fn unanswered(&mut self) -> impl Iterator<Item = Question> + use<> {
-        std::mem::take(&mut self.asked).into_iter().map(|(_, question)| question)
+        self.give_up();
+        self.take_given_up()
     }
 
     const fn partial(&mut self, direction: Direction) -> &mut Option<Partial> {
@@ -183,9 +199,10 @@ impl Calls {
             _ => None,
         };
         let Some(asks) = asks else { return };
-        self.question(call_id);
+        let replaced = self.question(call_id);
+        self.given_up.extend(replaced);
         if self.asked.len() >= MOST_ASKED {
-            self.asked.remove(0);
+            self.given_up.push(self.asked.remove(0).1);
         }
         self.asked.push((call_id, Question { opnum, frame, asks }));
     }

@@ -2,20 +2,21 @@
 //! the logons in it (MS-NRPC 3.1.4.3, 3.1.4.4, 3.3.4.2).
 
 use super::calls::{Heard, Question};
-use super::setups::{Setup, Setups};
+use super::key::{Missing, Wanted};
+use super::numbers::{Numbers, Place};
+use super::setups::{Challenges, Setup, Setups};
 use super::{ChannelExplained, LogonExplained};
-use crate::explain::Known;
 use crate::explained::Verdict;
 use crate::finding::{FindingCode, Findings};
 use crate::inspect;
+use crate::known::Known;
 use crate::ladder::{Ladder, hex};
 use crate::rpc::level_text;
 use crate::tally::{Checked, Tally, Unchecked};
-use ntlm::keys::{Direction, Ntowfv1};
+use ntlm::keys::Direction;
 use ntlm::text::{Charset, Utf16String};
-use ntlm_accounts::MatchKind;
 use ntlm_netlogon::calls::SecureChannelType;
-use ntlm_netlogon::keys::{Algorithms, ChannelKeys, SessionKey};
+use ntlm_netlogon::keys::{Algorithms, ChannelKeys};
 use ntlm_netlogon::pdu::{AuthLevel, Header, Layout};
 use ntlm_netlogon::protect::{
     Coverage, NetlogonError, NetlogonProtection, ProtectError, SecurityContext,
@@ -35,22 +36,28 @@ pub(crate) struct Ends {
 pub(crate) struct Channel {
     ends: Ends,
     context: SecurityContext,
+    /// Whether the server took the bind.
+    is_bound: bool,
     header_signing: bool,
     domain: Utf16String,
     computer: Utf16String,
     frames: Vec<u64>,
     setup: Option<Arc<Setup>>,
+    /// Those that the key is made of, or may be.
+    challenges: Option<Challenges>,
     /// Whether a key was looked for.
     is_settled: bool,
     keyed: Option<Keyed>,
     keys: Ladder,
     credentials: [Verdict; 2],
-    /// The sequence number that is due.
-    due: u64,
+    numbers: Numbers,
+    /// Whether fragments were found to be missing since this was last asked.
+    has_lost: bool,
     gap: Option<u64>,
     unsealed: u64,
     /// Signatures that do not hold while none does: the key may be that of another channel.
     suspects: Vec<(u64, String)>,
+    more_suspects: u64,
     logons: Vec<LogonExplained>,
     /// About how many bytes they take.
     size: usize,
@@ -65,7 +72,7 @@ struct Keyed {
     protection: NetlogonProtection,
 }
 
-/// More signatures than this are not suspected but counted.
+/// More signatures than this are counted only.
 const MOST_SUSPECTS: usize = 64;
 /// More logons of one association than this are counted only.
 const MOST_LOGONS: usize = 1024;
@@ -87,19 +94,23 @@ impl Channel {
         Self {
             ends,
             context,
+            is_bound: false,
             header_signing: false,
             domain: text(domain),
             computer: text(computer),
             frames: vec![frame],
             setup: None,
+            challenges: None,
             is_settled: false,
             keyed: None,
             keys: Ladder::of_channel_unknown("no fragment was protected"),
             credentials: [Verdict::Unchecked; 2],
-            due: 0,
+            numbers: Numbers::default(),
+            has_lost: false,
             gap: None,
             unsealed: 0,
             suspects: Vec::new(),
+            more_suspects: 0,
             logons: Vec::new(),
             size: 0,
             more_logons: 0,
@@ -110,6 +121,7 @@ impl Channel {
 
     /// The server takes the bind.
     pub(crate) fn bound(&mut self, header_signing: bool, frame: u64) {
+        self.is_bound = true;
         self.header_signing = header_signing;
         self.frames.push(frame);
     }
@@ -132,12 +144,21 @@ impl Channel {
         let header = Header::decode(bytes).ok();
         let layout = header.as_ref().and_then(Layout::of);
         let Some(layout) = layout else {
-            self.tally.count(Checked::Unsigned, frame);
-            return true;
+            // Where the server did not take the bind, nothing has to be signed.
+            let checked = match self.is_bound {
+                true => {
+                    Checked::Invalid(format!("{} has no verifier", inspect::fragment_name(bytes)))
+                }
+                false => Checked::Unsigned,
+            };
+            self.tally.count(checked, frame);
+            return false;
         };
         if !self.is_settled {
             let token = bytes.get(layout.auth_value).unwrap_or_default();
-            self.setup = setups.get(self.ends.server.ip(), &self.computer, frame);
+            // What is set up later is of channels that begin later.
+            let bind = self.frames.first().copied().unwrap_or(frame);
+            self.setup = setups.get(self.ends.server.ip(), &self.computer, bind);
             self.settle(algorithms_of(token), known);
         }
         let is_sealed = self.context.auth_level == AuthLevel::PKT_PRIVACY;
@@ -147,29 +168,30 @@ impl Channel {
             return is_whole && !is_sealed;
         };
         match keyed.protection.observe(direction, bytes) {
-            // What is behind others that were lost may be told before them.
-            Ok(number) if number < self.due && self.gap.is_none() => {
-                let name = inspect::fragment_name(bytes);
-                let due = self.due;
-                let text = format!("{name} has sequence number {number} where {due} is due");
-                self.tally.count(Checked::Invalid(text), frame);
-                false
-            }
             Ok(number) => {
-                if number > self.due {
-                    self.gap(frame);
+                self.is_bound = true;
+                self.confirm();
+                match self.numbers.take(number) {
+                    Place::Taken(due) => {
+                        let name = inspect::fragment_name(bytes);
+                        let text =
+                            format!("{name} has sequence number {number} where {due} is due");
+                        self.tally.count(Checked::Invalid(text), frame);
+                        return false;
+                    }
+                    Place::Ahead => {
+                        self.gap(frame);
+                        self.has_lost = true;
+                    }
+                    Place::Expected => {}
                 }
-                self.due = self.due.max(number.saturating_add(1));
                 self.unsealed += u64::from(is_sealed);
-                for (frame, text) in std::mem::take(&mut self.suspects) {
-                    self.tally.count(Checked::Invalid(text), frame);
-                }
                 self.tally.count(Checked::Valid, frame);
                 true
             }
             Err(error) => {
                 let name = inspect::fragment_name(bytes);
-                self.due = self.due.saturating_add(1);
+                self.numbers.skip();
                 let why = match error {
                     ProtectError::Netlogon(
                         NetlogonError::DoesNotHold | NetlogonError::OutOfSequence,
@@ -177,14 +199,37 @@ impl Channel {
                     error => format!(": {error}"),
                 };
                 let text = format!("the signature of {name} does not hold{why}");
-                if self.tally.signatures.valid == 0 && self.suspects.len() < MOST_SUSPECTS {
+                if self.tally.signatures.valid > 0 {
+                    self.tally.count(Checked::Invalid(text), frame);
+                } else if self.suspects.len() < MOST_SUSPECTS {
                     self.suspects.push((frame, text));
                 } else {
-                    self.tally.count(Checked::Invalid(text), frame);
+                    self.more_suspects += 1;
                 }
                 false
             }
         }
+    }
+
+    /// The key is that of this channel, so what did not hold before is wrong.
+    fn confirm(&mut self) {
+        for (frame, text) in std::mem::take(&mut self.suspects) {
+            self.tally.count(Checked::Invalid(text), frame);
+        }
+        self.tally.signatures.invalid += std::mem::take(&mut self.more_suspects);
+    }
+
+    /// Whether fragments were found to be missing since this was last asked.
+    pub(crate) const fn take_loss(&mut self) -> bool {
+        std::mem::replace(&mut self.has_lost, false)
+    }
+
+    /// A logon of which the answer was not seen.
+    pub(crate) fn unanswered(&mut self, question: Question, known: Known<'_>) {
+        let frame = question.frame;
+        let (logon, problem) = LogonExplained::asked(question, known);
+        self.unreadable("request", frame, problem);
+        self.push(logon);
     }
 
     /// A call was answered.
@@ -233,33 +278,38 @@ impl Channel {
     fn settle(&mut self, seen: Option<Algorithms>, known: Known<'_>) {
         self.is_settled = true;
         let setup = self.setup.clone();
+        let latest = setup.as_ref().and_then(|setup| setup.challenges.first());
+        self.challenges = latest.copied();
         let algorithms = match &setup {
             Some(setup) => Algorithms::choose(setup.negotiate_flags).or(seen),
             None => seen,
         };
         let Some(algorithms) = algorithms else {
-            self.unknown("the algorithms of the channel are not known");
-            return;
+            return self.unknown("the algorithms of the channel are not known");
         };
-        let found = self.find_key(algorithms, setup.as_deref(), known);
-        let (session_key, ladder) = match found {
+        let account = self.account_name();
+        let domain = &self.domain;
+        let wanted = Wanted { account: &account, domain, setup: setup.as_deref(), algorithms };
+        let found = match wanted.find(known, &mut self.findings) {
             Ok(found) => found,
-            Err(why) => {
-                self.unknown(&why);
-                return;
+            Err(Missing::Unknown(why)) => return self.unknown(&why),
+            Err(Missing::Other(why)) => {
+                self.keys = Ladder::of_channel_unknown(&why);
+                return self.findings.say(FindingCode::NetlogonOtherKey, why);
             }
         };
-        let keys = ChannelKeys { algorithms, session_key };
-        if let Some(setup) = &setup {
-            self.check_credentials(&keys, setup);
-        }
-        self.keys = ladder;
+        self.challenges = found.challenges;
+        self.credentials = found.credentials;
         if self.credentials.contains(&Verdict::Invalid) {
-            let text = "the credentials do not hold under the secret given for the machine account, \
-                        so nothing was checked with it";
-            self.findings.say(FindingCode::NetlogonCredentialInvalid, text);
-            return;
+            let why = format!(
+                "the credentials do not hold under the secret given for {domain}\\{account}"
+            );
+            self.keys = Ladder::of_channel_unknown(&why);
+            let text = format!("{why}, so nothing was checked with it");
+            return self.findings.say(FindingCode::NetlogonCredentialInvalid, text);
         }
+        let keys = found.keys;
+        self.keys = found.ladder;
         let SecurityContext { auth_level, auth_context_id, .. } = self.context;
         let coverage = Coverage::choose(self.header_signing);
         let protection = NetlogonProtection::new(
@@ -293,53 +343,6 @@ impl Channel {
         }
     }
 
-    fn find_key(
-        &mut self,
-        algorithms: Algorithms,
-        setup: Option<&Setup>,
-        known: Known<'_>,
-    ) -> Result<(SessionKey, Ladder), String> {
-        let account = self.account_name();
-        let challenges = setup.and_then(|setup| setup.challenges);
-        let server_challenge = challenges.map(|challenges| challenges.server);
-        let given =
-            known.accounts.find_netlogon_session_key(&account, &self.domain, server_challenge);
-        if let Some(key) = given.map_err(|ambiguous| ambiguous.to_string())? {
-            let key = key.expose();
-            return Ok((SessionKey::new(*key), Ladder::of_channel_given(key)));
-        }
-        let found = known.accounts.find(&account, &self.domain);
-        let Some(found) = found.map_err(|ambiguous| ambiguous.to_string())? else {
-            return Err("no secret is known for the machine account".to_owned());
-        };
-        let Some(challenges) = challenges else {
-            return Err("the challenges that the session key is made of were not seen".to_owned());
-        };
-        if found.kind == MatchKind::OtherDomain {
-            let text =
-                format!("the secrets have {account} under another domain only, which was taken");
-            self.findings.say(FindingCode::OtherDomain, text);
-        }
-        let nt_hash: &Ntowfv1 = found.secret.nt_hash();
-        let key = algorithms.session_key(nt_hash, challenges.client, challenges.server);
-        let ladder = Ladder::of_channel(algorithms, nt_hash, &key, challenges.frames);
-        Ok((key, ladder))
-    }
-
-    /// ComputeNetlogonCredential over what each end sent as challenge.
-    fn check_credentials(&mut self, keys: &ChannelKeys, setup: &Setup) {
-        let Some(challenges) = setup.challenges else { return };
-        let verdict =
-            |challenge, credential: [u8; 8]| match keys.credential(challenge) == credential {
-                true => Verdict::Valid,
-                false => Verdict::Invalid,
-            };
-        self.credentials = [
-            verdict(challenges.client, setup.client_credential),
-            verdict(challenges.server, setup.server_credential),
-        ];
-    }
-
     /// What it came to. `unanswered` are the calls without an answer, `gap` the first frame before which
     /// packets of the flow are missing.
     pub(crate) fn end(
@@ -350,15 +353,13 @@ impl Channel {
         known: Known<'_>,
     ) -> ChannelExplained {
         for question in unanswered {
-            let frame = question.frame;
-            let (logon, problem) = LogonExplained::asked(question, known);
-            self.unreadable("request", frame, problem);
-            self.push(logon);
+            self.unanswered(question, known);
         }
         if !self.suspects.is_empty() {
             for (frame, _) in std::mem::take(&mut self.suspects) {
                 self.tally.count(Checked::Unchecked(Unchecked::NoKey), frame);
             }
+            self.tally.leave_unchecked(Unchecked::NoKey, self.more_suspects);
             let text = "no signature holds under the session key that is known: it is that of another channel, \
                         whose setup was seen or given in place of this one's";
             self.findings.say(FindingCode::NetlogonOtherKey, text);
@@ -375,11 +376,9 @@ impl Channel {
             (None, Some(flags)) => Algorithms::choose(flags),
             (None, None) => None,
         };
-        let challenges = setup.and_then(|setup| setup.challenges);
-        let before = setup.into_iter().flat_map(|setup| {
-            let challenges = setup.challenges.map(|challenges| challenges.frames);
-            challenges.into_iter().flatten().chain(setup.frames)
-        });
+        let challenges = self.challenges;
+        let before = challenges.into_iter().flat_map(|challenges| challenges.frames);
+        let before = before.chain(setup.into_iter().flat_map(|setup| setup.frames));
         let [client_credential, server_credential] = self.credentials;
         let mut explained = ChannelExplained {
             kind: "netlogon",

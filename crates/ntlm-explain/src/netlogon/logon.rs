@@ -1,8 +1,8 @@
 //! A logon passed through a channel, and what the domain controller said (MS-APDS 3.1.5.2).
 
 use super::calls::{Asks, Question};
-use crate::explain::Known;
 use crate::explained::{AccountNames, Verdict};
+use crate::known::Known;
 use crate::ladder::{KeyHex, hex};
 use ntlm::keys::{NtlmVersion, ResponseKind, Responses};
 use ntlm_netlogon::calls::{

@@ -9,6 +9,7 @@ use super::calls::Heard;
 use ntlm::text::Utf16String;
 use ntlm_netlogon::calls::{Authenticate3Request, Authenticate3Response, SecureChannelType};
 use ntlm_netlogon::{NtStatus, flags::NegotiateFlags};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub(super) struct Challenges {
 /// A channel that was set up.
 #[derive(Debug)]
 pub(super) struct Setup {
-    /// `None` where NetrServerReqChallenge was not seen.
-    pub(super) challenges: Option<Challenges>,
+    /// One of these, the latest first: connections may set channels up at the same time.
+    pub(super) challenges: Vec<Challenges>,
     pub(super) account_name: Utf16String,
     pub(super) secure_channel_type: SecureChannelType,
     pub(super) client_credential: [u8; 8],
@@ -97,7 +98,8 @@ impl Setups {
             return;
         }
         let earlier = known.challenges.iter().filter(|challenges| challenges.frames < frames);
-        let challenges = earlier.max_by_key(|challenges| challenges.frames).copied();
+        let mut challenges: Vec<Challenges> = earlier.copied().collect();
+        challenges.sort_by_key(|challenges| Reverse(challenges.frames));
         let setup = Arc::new(Setup {
             challenges,
             account_name: request.account_name,

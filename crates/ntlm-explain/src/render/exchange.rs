@@ -1,9 +1,10 @@
 //! One exchange as text.
 
+use super::fact::{Fact, Tone};
 use super::ladder::whole_ladder;
 use super::overview::style;
 use super::style::{FAINT, HEADING, KEY, Layout, PLAIN, padded, printable, shortened};
-use super::view::{self, Fact, Tone};
+use super::view;
 use crate::capture_findings::CaptureFinding;
 use crate::explained::Explained;
 use crate::finding::{FindingCode, Severity};

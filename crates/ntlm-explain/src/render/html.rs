@@ -3,10 +3,11 @@
 //! It comes in pieces so that a program can write it as exchanges come up: `html_start`, for each
 //! capture `html_capture` and for each of its exchanges `html_exchange`, then `html_end`.
 
+use super::fact::{Tone, tone};
 use super::overview::{Row, summary};
 use super::style::escaped;
 use super::svg::{STYLE as LADDER_STYLE, inline_svg};
-use super::view::{self, Tone};
+use super::view;
 use crate::capture_findings::CaptureFinding;
 use crate::explained::Explained;
 use crate::finding::{FindingCode, Severity};
@@ -68,7 +69,7 @@ pub fn html_capture(number: usize, capture: &str, rows: &[Row], channels: usize)
         let cell = |class: &str, label: &str, text: &str| {
             format!("<td class=\"{class}\" data-label=\"{label}\">{text}</td>")
         };
-        let verdict = |verdict| badge(view::tone(verdict), verdict.text());
+        let verdict = |verdict| badge(tone(verdict), verdict.text());
         let when = format!("{} {}", row.day, row.time);
         let finding_class = match (row.errors, row.warnings) {
             (0, 0) => "plain",

@@ -1,8 +1,8 @@
 //! One secure channel as a part of the page.
 
+use super::fact::{Fact, Tone};
 use super::html::{badge, one_finding, value_and_formula};
 use super::style::escaped;
-use super::view::{Fact, Tone};
 use super::view_channel as view;
 use crate::netlogon::ChannelExplained;
 use std::fmt::Write;

@@ -1,7 +1,8 @@
 //! All exchanges at a glance: a line for each.
 
+use super::fact::{self, Tone};
 use super::style::{BAD, FAINT, GOOD, HEADING, KEY, Layout, PLAIN, WARN, printable, shortened};
-use super::view::{self, Tone};
+use super::view;
 use crate::explained::{Explained, Verdict};
 use crate::finding::Severity;
 use anstyle::Style;
@@ -79,7 +80,7 @@ impl Row {
 
     fn cells(&self) -> [(Style, String); 10] {
         let verdict = |verdict: Verdict| {
-            let tone = view::tone(verdict);
+            let tone = fact::tone(verdict);
             (style(tone), format!("{} {}", tone.mark(), verdict.text()))
         };
         [

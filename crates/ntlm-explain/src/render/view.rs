@@ -1,10 +1,11 @@
 //! What text, HTML and pictures have in common: the exchange in words, the ladder in groups.
 
+use super::fact::{Fact, Tone, tone};
 use super::style::printable;
 use super::view_channel;
 use crate::carrier::{BareExchange, BareField};
 use crate::decoded::{Decoded, DecodedField};
-use crate::explained::{Explained, Verdict};
+use crate::explained::Explained;
 use crate::finding::Severity;
 use crate::inspect;
 use crate::ladder::{InputOrigin, Ladder, Part, Place, Rung, RungInput, RungValue, hex};
@@ -14,45 +15,6 @@ use ntlm::keys::SealingKeyRule;
 use ntlm::message::{
     AuthenticateMessage, ChallengeMessage, Message, MessageType, NegotiateMessage,
 };
-
-/// How something stands, for marks and colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
-    Good,
-    Bad,
-    Warn,
-    Plain,
-}
-
-impl Tone {
-    pub(super) const fn mark(self) -> &'static str {
-        match self {
-            Self::Good => "✔",
-            Self::Bad => "✘",
-            Self::Warn => "?",
-            Self::Plain => "·",
-        }
-    }
-
-    /// The class in HTML.
-    pub(super) const fn class(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Bad => "bad",
-            Self::Warn => "warn",
-            Self::Plain => "plain",
-        }
-    }
-}
-
-pub(super) const fn tone(verdict: Verdict) -> Tone {
-    match verdict {
-        Verdict::Valid => Tone::Good,
-        Verdict::Invalid => Tone::Bad,
-        Verdict::Absent => Tone::Plain,
-        Verdict::Unchecked => Tone::Warn,
-    }
-}
 
 pub(super) const fn tone_of(severity: Severity) -> (Tone, &'static str, &'static str) {
     match severity {
@@ -138,13 +100,6 @@ pub(super) fn frames(explained: &Explained) -> Option<String> {
 /// `2026-11-22T13:01:40.222Z` as day and time.
 pub(super) fn day_and_time(explained: &Explained) -> Option<(&str, &str)> {
     explained.time.as_deref()?.trim_end_matches('Z').split_once('T')
-}
-
-/// One line of what was found out.
-pub(super) struct Fact {
-    pub(super) tone: Tone,
-    pub(super) name: &'static str,
-    pub(super) value: String,
 }
 
 pub(super) fn facts(explained: &Explained) -> Vec<Fact> {

@@ -1,6 +1,6 @@
 //! What text and HTML of a secure channel have in common: the channel and its logons in words.
 
-use super::view::{Fact, Tone, tone};
+use super::fact::{Fact, Tone, tone};
 use crate::explained::{Verdict, account_text};
 use crate::inspect;
 use crate::netlogon::{ChannelExplained, LogonExplained};

@@ -4,7 +4,7 @@ use super::Ended;
 use super::session::Session;
 use crate::alive::Alive;
 use crate::carrier::RpcFragment;
-use crate::explain::Known;
+use crate::known::Known;
 use crate::netlogon::{Calls, Channel, ChannelExplained, Ends, Setups, hear_setup};
 use ntlm::keys::{Direction, KeySchedule};
 use ntlm_capture::Endpoints;
@@ -90,7 +90,7 @@ impl Connection {
                 Direction::ServerToClient => ntlm_capture::Direction::ServerToClient,
             };
         if fragment.is_after_gap {
-            self.lose(fragment.association, direction, fragment.origin.frame);
+            self.lose(fragment.association, direction, fragment.origin.frame, shared.known);
         }
         match header.ptype {
             PacketType::REQUEST | PacketType::RESPONSE | PacketType::FAULT => {
@@ -123,7 +123,7 @@ impl Connection {
         }
     }
 
-    fn lose(&mut self, association: u64, direction: Direction, frame: u64) {
+    fn lose(&mut self, association: u64, direction: Direction, frame: u64, known: Known<'_>) {
         self.gap(frame);
         for (of, session) in self.sessions.values_mut() {
             if *of == association {
@@ -135,6 +135,7 @@ impl Connection {
             if let Some(channel) = &mut association.channel {
                 channel.gap(frame);
             }
+            association.pass_given_up(known);
         }
     }
 
@@ -253,6 +254,9 @@ impl Connection {
         if !is_spoken {
             return;
         }
+        if association.channel.as_mut().is_some_and(|channel| channel.take_loss()) {
+            association.calls.give_up();
+        }
         if is_open
             && is_whole
             && let Ok(pdu) = Pdu::decode(&self.scratch)
@@ -267,6 +271,7 @@ impl Connection {
                 }
             }
         }
+        association.pass_given_up(shared.known);
         // There are keys in a verdict.
         self.scratch.zeroize();
     }
@@ -282,6 +287,14 @@ impl Connection {
 }
 
 impl Association {
+    /// Tells the channel of logons that will not be answered any more.
+    fn pass_given_up(&mut self, known: Known<'_>) {
+        let given_up = self.calls.take_given_up();
+        if let Some(channel) = &mut self.channel {
+            given_up.for_each(|question| channel.unanswered(question, known));
+        }
+    }
+
     fn end(
         mut self,
         gap: Option<u64>,

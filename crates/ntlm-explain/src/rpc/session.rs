@@ -98,9 +98,16 @@ impl Session {
     ) -> bool {
         let has_verifier = Header::decode(bytes).is_ok_and(|header| header.auth_length > 0);
         let service = Service::of(self.context.auth_level);
-        if !has_verifier || service == Some(Service::Nothing) {
+        if service == Some(Service::Nothing) {
             self.tally.count(Checked::Unsigned, frame);
             return true;
+        }
+        if !has_verifier {
+            let text = format!("{} has no verifier", inspect::fragment_name(bytes));
+            self.tally.count(Checked::Invalid(text), frame);
+            // Its sender may have signed it.
+            self.gap(direction);
+            return false;
         }
         let is_clear = service != Some(Service::Sealed);
         let [from_client, from_server] = &mut self.lost;
