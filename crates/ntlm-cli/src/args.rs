@@ -674,7 +674,8 @@ pub(crate) struct ServeSmbArgs {
     /// DNS name of the domain, by which its controllers are found
     #[arg(long, value_name = "NAME", help_heading = "Domain", requires = "machine")]
     pub(crate) domain: Option<String>,
-    /// A controller, and not what DNS names: host[:port]. May be given several times, best first
+    /// A controller, with its port or without, and not what DNS names. May be given several times,
+    /// best first
     #[arg(long, value_name = "HOST", help_heading = "Domain", requires = "machine")]
     pub(crate) dc: Vec<Host>,
     /// Whom to ask for DNS names of controllers, and not whom this machine asks

@@ -1,12 +1,13 @@
 //! `ntlm logon netlogon://` and `ntlm serve smb --machine`, before a controller that is a script. All
 //! that a real one says is asserted by `testing/peers/dc_matrix.py`.
 
-use crate::common::{Folder, Ran, ntlm, ran, run};
+use crate::common::{Folder, Ran, ntlm, ran, root, run};
 use crate::controller::{Controller, MACHINE_PASSWORD, PASSWORD, Wrong};
 use crate::serve::Served;
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 const MACHINE: &str = r"CORP\MEMBER1$";
@@ -24,8 +25,21 @@ async fn log_on(at: SocketAddr, user: &str, more: &[&str], machine: &str, passwo
     tokio::task::spawn_blocking(move || ran(command.output().unwrap())).await.unwrap()
 }
 
+/// What it printed, which must be as the published schema says.
 fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err))
+    static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        let path = root().join("docs/ntlm-logon-netlogon-1.schema.json");
+        let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        jsonschema::validator_for(&schema).unwrap()
+    });
+    let report = serde_json::from_str(&ran.out);
+    let report = report.unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err));
+    let errors: Vec<_> = SCHEMA
+        .iter_errors(&report)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:?} {report:#}");
+    report
 }
 
 #[tokio::test]
@@ -101,6 +115,8 @@ async fn there_is_no_verdict() {
         assert!(said.starts_with(&at.to_string()) && said.contains(error), "{said}");
         let advised = report["failure"]["advice"].as_str().unwrap_or_default();
         assert!(advised.contains(advice), "{report:#}");
+        let status = said.contains("STATUS_").then_some(error);
+        assert_eq!(report["failure"]["status"].as_str(), status, "{report:#}");
         assert_eq!(report["channel"], Value::Null);
         assert_eq!(report["logon"]["status"], Value::Null);
         assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());

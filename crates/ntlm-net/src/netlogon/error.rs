@@ -2,10 +2,10 @@
 
 use super::name::ControllerName;
 use crate::smb;
-use ntlm_netlogon::DecodeError;
 use ntlm_netlogon::client::{AssociationError, ChannelError};
 use ntlm_netlogon::logon::{Failure, PassOnError};
 use ntlm_netlogon::pdu::FaultStatus;
+use ntlm_netlogon::{DecodeError, NtStatus};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -72,8 +72,33 @@ pub enum ControllerError {
 }
 
 impl ControllerError {
+    /// The controller's status, where it is one that stands in the way.
+    #[must_use]
+    pub fn status(&self) -> Option<NtStatus> {
+        match self {
+            Self::Channel(ChannelError::Refused(status)) => Some(*status),
+            Self::Logon(failure) => failure.status(),
+            Self::LeftAlone(error) => error.status(),
+            _ => None,
+        }
+    }
+
     pub(super) fn io(what: &'static str) -> impl Fn(io::Error) -> Self {
         move |error| Self::Io(what, error.kind())
+    }
+}
+
+impl NotJudged {
+    /// The controller's status, where it is one that stands in the way.
+    #[must_use]
+    pub fn status(&self) -> Option<NtStatus> {
+        match self {
+            Self::Undecided(_, failure) => failure.status(),
+            Self::NoController(unusable) | Self::TimedOut(Some(unusable)) => {
+                unusable.error.status()
+            }
+            _ => None,
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! An association: bound to one interface, one call at a time (C706 12, MS-RPCE 3.3.1).
 
-use super::bind::verifier;
 use super::error::AssociationError;
 use crate::pdu::{Assembly, Body, Fragments, Header, PacketType, Pdu, Request};
 use crate::protect::{NetlogonProtection, NtlmProtection, ProtectError, SecurityContext};
@@ -118,7 +117,7 @@ impl Association {
                 call_id: self.call_id,
                 body: Body::Request(request),
                 verifier: protected.map(|(context, auth_length)| {
-                    verifier(context, auth_pad, no_token.get(..auth_length).unwrap_or_default())
+                    context.verifier(auth_pad, no_token.get(..auth_length).unwrap_or_default())
                 }),
             };
             let mut fragment = pdu.encode()?;

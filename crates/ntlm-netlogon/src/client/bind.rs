@@ -5,8 +5,8 @@ use super::error::AssociationError;
 use crate::error::TooLong;
 use crate::keys::ChannelKeys;
 use crate::pdu::{
-    AuthLevel, AuthType, AuthVerifier, Bind, BindAck, Body, ContextResult, PacketType, Pdu,
-    PfcFlags, PresentationContext, SyntaxId,
+    AuthLevel, AuthType, Bind, BindAck, Body, ContextResult, PacketType, Pdu, PfcFlags,
+    PresentationContext, SyntaxId,
 };
 use crate::protect::{Coverage, NetlogonProtection, SecurityContext};
 use alloc::vec;
@@ -47,7 +47,7 @@ impl Binding {
     /// A name is too long.
     pub fn start(interface: SyntaxId, security: Security) -> Result<(Vec<u8>, Self), TooLong> {
         let token = nl_auth_message(&security);
-        let verifier = token.as_ref().map(|token| verifier(CHANNEL, &[], token));
+        let verifier = token.as_ref().map(|token| CHANNEL.verifier(&[], token));
         let mut pfc_flags = PfcFlags::WHOLE;
         pfc_flags.set(PfcFlags::SUPPORT_HEADER_SIGN, token.is_some());
         let body = Body::Bind(presentation(interface));
@@ -121,15 +121,6 @@ pub(super) fn presentation(interface: SyntaxId) -> Bind {
     }
 }
 
-pub(super) const fn verifier<'a>(
-    context: SecurityContext,
-    auth_pad: &'a [u8],
-    auth_value: &'a [u8],
-) -> AuthVerifier<'a> {
-    let SecurityContext { auth_type, auth_level, auth_context_id } = context;
-    AuthVerifier { auth_pad, auth_type, auth_level, auth_context_id, auth_value }
-}
-
 /// The answer to [`presentation`], which has to be of this type and take it.
 pub(super) fn accepted<'p, 'a>(
     pdu: &'p Pdu<'a>,
@@ -160,7 +151,7 @@ pub(super) fn token<'a>(
 ) -> Result<&'a [u8], AssociationError> {
     let received = pdu
         .verifier
-        .filter(|received| *received == verifier(context, received.auth_pad, received.auth_value));
+        .filter(|received| *received == context.verifier(received.auth_pad, received.auth_value));
     let received = received.ok_or(AssociationError::Unexpected("auth_verifier"))?;
     Ok(received.auth_value)
 }

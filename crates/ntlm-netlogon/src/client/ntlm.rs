@@ -1,7 +1,7 @@
 //! bind with a logon: NTLM as it is, or in SPNEGO (MS-RPCE 3.3.1.5.2).
 
 use super::association::{Association, CALL_ID, Protection};
-use super::bind::{AUTH_CONTEXT_ID, accepted, presentation, token, verifier};
+use super::bind::{AUTH_CONTEXT_ID, accepted, presentation, token};
 use super::error::{AssociationError, BindError};
 use crate::error::TooLong;
 use crate::pdu::{Auth3, AuthLevel, AuthType, Body, PacketType, Pdu, PfcFlags, SyntaxId};
@@ -47,7 +47,7 @@ impl Legs {
         let signs = self.context.auth_level >= AuthLevel::PKT_INTEGRITY;
         let offers = matches!(body, Body::Bind(_) | Body::AlterContext(_));
         pfc_flags.set(PfcFlags::SUPPORT_HEADER_SIGN, signs && offers);
-        let verifier = Some(verifier(self.context, &[], auth_value));
+        let verifier = Some(self.context.verifier(&[], auth_value));
         Pdu { rpc_vers_minor: 0, pfc_flags, call_id: CALL_ID, body, verifier }.encode()
     }
 

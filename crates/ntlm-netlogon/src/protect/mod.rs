@@ -17,7 +17,7 @@ pub use netlogon::{NetlogonError, NetlogonProtection};
 pub use ntlmssp::NtlmProtection;
 
 use crate::error::DecodeError;
-use crate::pdu::{AuthLevel, AuthType};
+use crate::pdu::{AuthLevel, AuthType, AuthVerifier};
 use core::fmt;
 use ntlm::SessionError;
 
@@ -30,6 +30,18 @@ pub struct SecurityContext {
     pub auth_level: AuthLevel,
     /// The number that the client gave it.
     pub auth_context_id: u32,
+}
+
+impl SecurityContext {
+    /// A verifier of it.
+    pub(crate) const fn verifier<'a>(
+        self,
+        auth_pad: &'a [u8],
+        auth_value: &'a [u8],
+    ) -> AuthVerifier<'a> {
+        let Self { auth_type, auth_level, auth_context_id } = self;
+        AuthVerifier { auth_pad, auth_type, auth_level, auth_context_id, auth_value }
+    }
 }
 
 /// What a level does to a fragment.

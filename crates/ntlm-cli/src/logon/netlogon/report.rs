@@ -78,10 +78,7 @@ impl Report {
                 self.refuse(refusal, authoritative);
             }
             Err(why) => {
-                let status = match &why {
-                    NotJudged::Undecided(_, failure) => failure.status().map(|s| s.to_string()),
-                    _ => None,
-                };
+                let status = why.status().map(|status| status.to_string());
                 let advice = advice::on_no_verdict(&why);
                 self.failure =
                     Some(Failed { step: "no verdict", error: why.to_string(), status, advice });
