@@ -5,9 +5,9 @@ use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
 use ntlm_explain::{Explained, Known, read_capture};
+use ntlm_traffic::Recorded;
 use ntlm_traffic::pcap::{self, Packet};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
 
 /// What `ntlm explain --json` has of a capture, and the frames by file.
 fn explained(files: &[Vec<u8>]) -> (Value, Vec<Vec<(String, u64)>>) {
@@ -30,17 +30,9 @@ fn explained(files: &[Vec<u8>]) -> (Value, Vec<Vec<(String, u64)>>) {
 
 /// Every capture with its name.
 fn captures() -> Vec<(String, Vec<Packet>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    let mut files: Vec<PathBuf> = [folder.clone(), folder.join("http")]
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
-        .collect();
-    files.sort();
-    assert!(files.len() > 150);
-    let read = |path: &PathBuf| pcap::read(&std::fs::read(path).unwrap()).unwrap();
-    files.iter().map(|path| (path.display().to_string(), read(path))).collect()
+    let all = Recorded::all().unwrap();
+    assert!(all.len() > 150);
+    all.into_iter().map(|one| (one.name.clone(), one.packets().unwrap())).collect()
 }
 
 /// Deals the packets out to `count` files, and checks what comes of them.

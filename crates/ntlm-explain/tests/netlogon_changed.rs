@@ -8,10 +8,10 @@ use ntlm_capture::{Capture, Limits};
 use ntlm_explain::netlogon::ChannelExplained;
 use ntlm_explain::rpc::RpcExplained;
 use ntlm_explain::{Explained, Known, Sink, Verdict, explain_capture, netlogon};
+use ntlm_traffic::Recorded;
 use ntlm_traffic::pcap::{self, Packet};
 use ntlm_traffic::segment::{Segment, flag};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 fn accounts(text: &str) -> Accounts {
     let mut accounts = Accounts::new(CodePage::Cp850);
@@ -24,8 +24,7 @@ fn known() -> Accounts {
 }
 
 fn capture(name: &str) -> Vec<Packet> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    pcap::read(&std::fs::read(folder.join(format!("{name}.pcap"))).unwrap()).unwrap()
+    Recorded::named(name).unwrap().packets().unwrap()
 }
 
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits, Origin};
 use ntlm_explain::{CaptureReport, Explained, FindingCode, Known, read_capture};
+use ntlm_traffic::Recorded;
 use ntlm_traffic::pcap::{self, Packet};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 fn explained(packets: &[Packet], accounts: &Accounts) -> (Vec<Explained>, CaptureReport) {
     let known = Known { accounts, code_page: CodePage::Cp850 };
@@ -45,16 +45,9 @@ fn names(what: &str) -> &'static [FindingCode] {
 }
 
 fn captures() -> Vec<(String, Vec<Packet>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    let mut files: Vec<PathBuf> = [folder.clone(), folder.join("http")]
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
-        .collect();
-    files.sort();
-    let read = |path: &PathBuf| pcap::read(&std::fs::read(path).unwrap()).unwrap();
-    files.iter().map(|path| (path.display().to_string(), read(path))).collect()
+    let all = Recorded::all().unwrap();
+    assert!(all.len() > 150);
+    all.into_iter().map(|one| (one.name.clone(), one.packets().unwrap())).collect()
 }
 
 fn accounts() -> Accounts {

@@ -13,10 +13,9 @@ use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Event, Limits};
 use ntlm_explain::{Explained, FindingCode, Known, explain_capture, read_capture};
 use ntlm_traffic::container::{self, Layout};
-use ntlm_traffic::{Perturbation, pcap, perturb};
+use ntlm_traffic::{Perturbation, Recorded, pcap, perturb};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 /// A kind of change, and how often it happens.
 type Kind = (&'static str, Perturbation);
@@ -235,7 +234,9 @@ fn each(kinds: &[Kind], mut look: impl FnMut(&Case<'_>)) -> usize {
     let mut accounts = Accounts::new(CodePage::Cp850);
     accounts.add("accounts.toml", text, Format::Toml).unwrap();
     let mut count = 0;
-    for (number, (capture, file)) in (0_u64..).zip(captures()) {
+    let captures = Recorded::all().unwrap();
+    assert!(captures.len() > 150);
+    for (number, Recorded { name: capture, file }) in (0_u64..).zip(captures) {
         let packets = pcap::read(&file).unwrap();
         let expected = exchanges(&file, &accounts);
         for (kind, how) in kinds {
@@ -248,21 +249,6 @@ fn each(kinds: &[Kind], mut look: impl FnMut(&Case<'_>)) -> usize {
         }
     }
     count
-}
-
-/// Every capture with its name, in order.
-fn captures() -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    let mut files: Vec<PathBuf> = [folder.clone(), folder.join("http")]
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
-        .collect();
-    files.sort();
-    assert!(files.len() > 150);
-    let name = |path: &Path| path.strip_prefix(&folder).unwrap().display().to_string();
-    files.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect()
 }
 
 /// The JSON of each exchange but for what a change of frames may change, in an order of their own.

@@ -8,9 +8,9 @@ use ntlm_capture::{Capture, Limits};
 use ntlm_explain::netlogon::ChannelExplained;
 use ntlm_explain::smb::{Failure, Signatures};
 use ntlm_explain::{Explained, Finding, Known, Sink, explain_capture};
+use ntlm_traffic::Recorded;
 use ntlm_traffic::pcap::{self, Packet};
 use ntlm_traffic::segment::Segment;
-use std::path::{Path, PathBuf};
 
 fn accounts(text: &str) -> Accounts {
     let mut accounts = Accounts::new(CodePage::Cp850);
@@ -24,22 +24,12 @@ fn known() -> Accounts {
 
 /// Captures with DCE/RPC, by name.
 fn captures(wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<Packet>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
-        .filter(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            let is_rpc = ["rpcclient-", "impacket-tcp-", "netlogon-"];
-            is_rpc.iter().any(|start| name.starts_with(start)) && wanted(name)
-        })
-        .collect();
-    files.sort();
-    let read = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, pcap::read(&std::fs::read(path).unwrap()).unwrap())
+    let is_rpc = |name: &str| {
+        ["rpcclient-", "impacket-tcp-", "netlogon-"].iter().any(|start| name.starts_with(start))
     };
-    files.into_iter().map(read).collect()
+    let all = Recorded::all().unwrap().into_iter();
+    let wanted = all.filter(|one| is_rpc(&one.name) && wanted(&one.name));
+    wanted.map(|one| (one.name.clone(), one.packets().unwrap())).collect()
 }
 
 /// What all security contexts and channels of a capture come to.

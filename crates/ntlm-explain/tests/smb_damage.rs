@@ -6,9 +6,8 @@ use ntlm::text::CodePage;
 use ntlm_accounts::{Accounts, Format};
 use ntlm_capture::{Capture, Limits};
 use ntlm_explain::{Explained, Known, Sink, SmbMessage, explain_capture};
-use ntlm_traffic::pcap;
+use ntlm_traffic::{Recorded, pcap};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 fn accounts(text: &str) -> Accounts {
     let mut accounts = Accounts::new(CodePage::Cp850);
@@ -22,18 +21,8 @@ fn known() -> Accounts {
 
 /// Captures with SMB, by name.
 fn captures(wanted: impl Fn(&str) -> bool) -> Vec<(String, Vec<pcap::Packet>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
-        .filter(|path| wanted(path.file_stem().unwrap().to_str().unwrap()))
-        .collect();
-    files.sort();
-    let read = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, pcap::read(&std::fs::read(path).unwrap()).unwrap())
-    };
-    files.into_iter().map(read).collect()
+    let wanted = Recorded::all().unwrap().into_iter().filter(|one| wanted(&one.name));
+    wanted.map(|one| (one.name.clone(), one.packets().unwrap())).collect()
 }
 
 /// What all sessions of a capture come to.

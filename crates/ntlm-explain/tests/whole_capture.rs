@@ -5,15 +5,14 @@ use ntlm::text::CodePage;
 use ntlm_accounts::Accounts;
 use ntlm_capture::{Capture, Limits};
 use ntlm_explain::{CaptureReport, Explained, FindingCode, FoundExchange, Known, read_capture};
+use ntlm_traffic::Recorded;
 use ntlm_traffic::pcap::{self, Packet};
 use std::io::{self, Read};
-use std::path::Path;
 
-const FILE: &str = "smbclient-smb3_11-sign-ntlmv2.pcap";
+const FILE: &str = "smbclient-smb3_11-sign-ntlmv2";
 
 fn file() -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-    std::fs::read(folder.join(FILE)).unwrap()
+    Recorded::named(FILE).unwrap().file
 }
 
 fn report(file: impl Read) -> (CaptureReport, Vec<FoundExchange>) {

@@ -2,7 +2,8 @@
 //!
 //! [`perturb`] takes a capture and has its segments split, reordered, duplicated, overlapped,
 //! fragmented and lost; [`container`] puts packets into other files. [`generate()`] makes a mixed
-//! capture of any size, and [`check`] says whether every exchange of it was found.
+//! capture of any size, and [`check`] says whether every exchange of it was found. [`Recorded`] is what
+//! was recorded from real software.
 //!
 //! ```
 //! use ntlm_traffic::{Perturbation, pcap, perturb};
@@ -24,9 +25,11 @@ pub mod generate;
 pub mod pcap;
 mod perturb;
 pub mod random;
+mod recorded;
 pub mod segment;
 
 pub use check::{Found, check};
 pub use error::TrafficError;
 pub use generate::generate;
 pub use perturb::{Done, Perturbation, perturb};
+pub use recorded::Recorded;

@@ -484,12 +484,9 @@ fn name(header: &Header) -> String {
 mod tests {
     use super::*;
     use ntlm_capture::Origin;
-    use std::path::Path;
 
     /// The messages of a recording, each with its direction. Each is a frame of its own there.
     fn recorded(name: &str) -> Vec<(ntlm_capture::Direction, Vec<u8>)> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures");
-        let file = std::fs::read(folder.join(name).with_extension("pcap")).unwrap();
         let message = |packet: ntlm_traffic::pcap::Packet| {
             let at = packet.bytes.windows(4).position(|mark| mark == b"\xfeSMB")?;
             let bytes = packet.bytes[at..].to_vec();
@@ -499,7 +496,8 @@ mod tests {
             };
             Some((direction, bytes))
         };
-        ntlm_traffic::pcap::read(&file).unwrap().into_iter().filter_map(message).collect()
+        let packets = ntlm_traffic::Recorded::named(name).unwrap().packets().unwrap();
+        packets.into_iter().filter_map(message).collect()
     }
 
     fn see(smb2: &mut Smb2, (direction, bytes): &(ntlm_capture::Direction, Vec<u8>)) {
